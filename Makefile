@@ -1,0 +1,29 @@
+# The few commands that matter. `make demo` and `make test` are the two of the README.
+export CARGO_TARGET_DIR ?= $(HOME)/.cache/thunderhead/target
+CARGO_JOBS ?= $(shell nproc)
+CARGO := cargo
+PACKAGES := $(shell dpkg -s libclang-dev >/dev/null 2>&1 || echo yes)
+
+.PHONY: demo test lint bench setup chaos
+
+## demo: import the sample dump into a fresh playground and verify it
+demo: setup
+	$(CARGO) build -j $(CARGO_JOBS) -p thunderhead
+	$(CARGO_TARGET_DIR)/debug/thunderhead import --playground --source tests/data/dumps/sql
+
+## test: everything that must pass
+test: setup
+	$(CARGO) test -j $(CARGO_JOBS) --workspace --no-fail-fast
+
+## lint: format and clippy, warnings are errors
+lint: setup
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy -j $(CARGO_JOBS) --workspace --all-targets -- -D warnings
+
+## bench: the figures that the documentation claims
+bench: setup
+	$(CARGO) bench -j $(CARGO_JOBS) -p th-benches
+
+## setup: what a fresh machine lacks (needs root only if something is missing)
+setup:
+	@./setup.sh

@@ -1,0 +1,168 @@
+//! Connections: gRPC channels by address, an HTTP client, and deadlines for both.
+//!
+//! Channels connect on first use and reconnect by themselves. No HTTP/2 pings are sent: TiKV's gRPC
+//! server counts frequent pings as abuse; TCP keep-alive and deadlines find dead peers instead.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use serde_json::Value;
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
+
+use crate::options::{TlsMaterial, url_of};
+use crate::{ClusterError, ErrorKind};
+
+/// gRPC channels by address, several for each so that large streams do not share one flow-control window.
+pub(crate) struct Channels {
+    tls: Option<ClientTlsConfig>,
+    connect_timeout: Duration,
+    per_address: usize,
+    turn: AtomicUsize,
+    open: Mutex<HashMap<String, Vec<Channel>>>,
+}
+
+impl Channels {
+    pub(crate) fn new(tls: Option<&TlsMaterial>, connect_timeout: Duration, per_address: usize) -> Self {
+        let tls = tls.map(|material| {
+            let mut config = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(&material.ca));
+            if let Some((cert, key)) = &material.identity {
+                config = config.identity(Identity::from_pem(cert, key));
+            }
+            config
+        });
+        Self {
+            tls,
+            connect_timeout,
+            per_address: per_address.max(1),
+            turn: AtomicUsize::new(0),
+            open: Mutex::new(HashMap::new()),
+        }
+    }
+
+    /// A channel to `address`; errors only when the address or the certificates are malformed.
+    pub(crate) fn get(&self, address: &str) -> Result<Channel, ClusterError> {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        let mut open = self.open.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(channels) = open.get(address)
+            && let Some(channel) = channels.get(turn % channels.len().max(1))
+        {
+            return Ok(channel.clone());
+        }
+        let bad = |error: tonic::transport::Error| {
+            ClusterError::new(ErrorKind::InvalidInput, address, format!("not a usable address: {error:?}"))
+        };
+        let mut endpoint = Endpoint::from_shared(url_of(address, self.tls.is_some()))
+            .map_err(bad)?
+            .connect_timeout(self.connect_timeout)
+            .tcp_keepalive(Some(Duration::from_secs(10)))
+            .tcp_nodelay(true)
+            .initial_stream_window_size(2 << 20)
+            .initial_connection_window_size(8 << 20);
+        if let Some(tls) = &self.tls {
+            endpoint = endpoint.tls_config(tls.clone()).map_err(bad)?;
+        }
+        let channels: Vec<_> = (0..self.per_address).map(|_| endpoint.connect_lazy()).collect();
+        let channel = channels.first().cloned().unwrap_or_else(|| endpoint.connect_lazy());
+        open.insert(address.to_owned(), channels);
+        Ok(channel)
+    }
+}
+
+/// Runs a call under a deadline; a missed deadline is a status too, so that one table classifies both.
+pub(crate) async fn within<T>(
+    limit: Duration,
+    call: impl Future<Output = Result<tonic::Response<T>, tonic::Status>>,
+) -> Result<T, tonic::Status> {
+    match tokio::time::timeout(limit, call).await {
+        Ok(result) => result.map(tonic::Response::into_inner),
+        Err(_) => Err(tonic::Status::deadline_exceeded(format!("no answer within {limit:?}"))),
+    }
+}
+
+/// HTTP requests to PD, TiKV and TiDB.
+#[derive(Clone)]
+pub(crate) struct Http {
+    client: reqwest::Client,
+    tls: bool,
+}
+
+impl Http {
+    pub(crate) fn new(
+        tls: Option<&TlsMaterial>,
+        connect_timeout: Duration,
+        timeout: Duration,
+    ) -> Result<Self, ClusterError> {
+        let bad = |error: reqwest::Error| ClusterError::from_reqwest("tls", "cannot use the certificates", &error);
+        let mut builder = reqwest::Client::builder().connect_timeout(connect_timeout).timeout(timeout).no_proxy();
+        if let Some(material) = tls {
+            builder =
+                builder.tls_certs_only(reqwest::Certificate::from_pem_bundle(&material.ca).map_err(bad)?);
+            if let Some((cert, key)) = &material.identity {
+                let pem = [cert.as_slice(), b"\n", key.as_slice()].concat();
+                builder = builder.identity(reqwest::Identity::from_pem(&pem).map_err(bad)?);
+            }
+        }
+        Ok(Self { client: builder.build().map_err(bad)?, tls: tls.is_some() })
+    }
+
+    /// Sends a request to `address` and returns the body of a successful answer.
+    pub(crate) async fn send(
+        &self,
+        method: reqwest::Method,
+        address: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<String, ClusterError> {
+        let what = format!("{method} {path}");
+        let mut request = self.client.request(method, format!("{}{path}", url_of(address, self.tls)));
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let failed = |error: reqwest::Error| ClusterError::from_reqwest(address, &what, &error.without_url());
+        let response = request.send().await.map_err(failed)?;
+        let status = response.status();
+        let text = response.text().await.map_err(failed)?;
+        if status.is_success() {
+            return Ok(text);
+        }
+        let lower = text.to_lowercase();
+        let kind = match status.as_u16() {
+            401 | 403 => ErrorKind::Rejected,
+            404 => ErrorKind::NotFound,
+            429 => ErrorKind::Busy,
+            502..=504 => ErrorKind::Unreachable,
+            _ if ["not found", "notfound", "doesn't exist", "unknown database"]
+                .iter()
+                .any(|sign| lower.contains(sign)) =>
+            {
+                ErrorKind::NotFound
+            }
+            500..=599 if lower.contains("not leader") || lower.contains("no leader") => ErrorKind::Unreachable,
+            _ => ErrorKind::Protocol,
+        };
+        let shown: String = text.trim().trim_matches('"').chars().take(300).collect();
+        Err(ClusterError::new(kind, address, format!("{what} answered {status}: {shown}")))
+    }
+
+    /// `GET` of a JSON document.
+    pub(crate) async fn get_json<T: serde::de::DeserializeOwned>(
+        &self,
+        address: &str,
+        path: &str,
+    ) -> Result<T, ClusterError> {
+        let text = self.send(reqwest::Method::GET, address, path, None).await?;
+        parse(address, path, &text)
+    }
+}
+
+pub(crate) fn parse<T: serde::de::DeserializeOwned>(
+    address: &str,
+    path: &str,
+    text: &str,
+) -> Result<T, ClusterError> {
+    serde_json::from_str(text)
+        .map_err(|error| ClusterError::protocol(address, format!("{path} answered unexpected json: {error}")))
+}

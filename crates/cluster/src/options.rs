@@ -1,0 +1,166 @@
+//! How to reach a cluster. `Debug` redacts the password.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::{ClusterError, ErrorKind};
+
+/// How to reach a cluster, and how long to wait for it.
+#[derive(Debug, Clone)]
+pub struct ClusterOptions {
+    /// PD addresses, `host:port` or URLs; when empty, TiDB's status API is asked for them.
+    pub pd_endpoints: Vec<String>,
+    /// TiDB, for those who need SQL.
+    pub tidb: Option<TidbOptions>,
+    /// Certificates, when the cluster speaks TLS.
+    pub tls: Option<TlsOptions>,
+    /// Time to open a connection.
+    pub connect_timeout: Duration,
+    /// Deadline of a small request.
+    pub request_timeout: Duration,
+    /// Deadline of one write or upload stream to one store.
+    pub write_timeout: Duration,
+    /// Connections to one store; data streams share them.
+    pub connections_per_store: usize,
+    /// What TiKV's resource control sees as the source of our requests. The last part after `_` is the
+    /// task type, `lightning` being the one operators already limit.
+    pub request_source: String,
+    /// Resource group our requests are charged to; empty is the default group.
+    pub resource_group: String,
+}
+
+impl ClusterOptions {
+    /// Options with usual timeouts for a cluster at these PD addresses, without TiDB and TLS.
+    pub fn new(pd_endpoints: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self {
+            pd_endpoints: pd_endpoints.into_iter().map(Into::into).collect(),
+            tidb: None,
+            tls: None,
+            connect_timeout: Duration::from_secs(10),
+            request_timeout: Duration::from_secs(30),
+            write_timeout: Duration::from_secs(15 * 60),
+            connections_per_store: 4,
+            request_source: "external_thunderhead_lightning".to_owned(),
+            resource_group: String::new(),
+        }
+    }
+}
+
+/// Where TiDB is and who we are there.
+#[derive(Clone)]
+pub struct TidbOptions {
+    /// Host name or address.
+    pub host: String,
+    /// SQL port; 0 asks the status API.
+    pub port: u16,
+    /// Port of the HTTP status API.
+    pub status_port: u16,
+    /// User name.
+    pub user: String,
+    /// Password; never printed.
+    pub password: String,
+    /// Largest number of connections.
+    pub connections: usize,
+    /// Whether the SQL port speaks TLS (with [`ClusterOptions::tls`], or public roots without it).
+    pub tls: bool,
+    /// `sql_mode` of our sessions; `None` leaves the server's default.
+    pub sql_mode: Option<String>,
+    /// Further session variables, set after ours.
+    pub session_vars: Vec<(String, String)>,
+}
+
+impl Default for TidbOptions {
+    fn default() -> Self {
+        Self {
+            host: "127.0.0.1".to_owned(),
+            port: 4000,
+            status_port: 10080,
+            user: "root".to_owned(),
+            password: String::new(),
+            connections: 8,
+            tls: false,
+            sql_mode: None,
+            session_vars: Vec::new(),
+        }
+    }
+}
+
+impl fmt::Debug for TidbOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TidbOptions")
+            .field("host", &self.host)
+            .field("port", &self.port)
+            .field("status_port", &self.status_port)
+            .field("user", &self.user)
+            .field("password", &if self.password.is_empty() { "" } else { "(redacted)" })
+            .field("tls", &self.tls)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Paths of PEM files.
+#[derive(Debug, Clone, Default)]
+pub struct TlsOptions {
+    /// Certificate authority of the cluster.
+    pub ca: PathBuf,
+    /// Our certificate, where the cluster wants one.
+    pub cert: Option<PathBuf>,
+    /// Its private key.
+    pub key: Option<PathBuf>,
+}
+
+/// The contents of [`TlsOptions`]' files.
+#[derive(Clone)]
+pub(crate) struct TlsMaterial {
+    pub(crate) ca: Vec<u8>,
+    pub(crate) identity: Option<(Vec<u8>, Vec<u8>)>,
+}
+
+impl TlsOptions {
+    pub(crate) fn load(&self) -> Result<TlsMaterial, ClusterError> {
+        let identity = match (&self.cert, &self.key) {
+            (Some(cert), Some(key)) => Some((read(cert)?, read(key)?)),
+            (None, None) => None,
+            _ => return Err(ClusterError::invalid("tls needs both the certificate and its key, or neither")),
+        };
+        Ok(TlsMaterial { ca: read(&self.ca)?, identity })
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, ClusterError> {
+    std::fs::read(path)
+        .map_err(|error| ClusterError::new(ErrorKind::InvalidInput, path.display().to_string(), error.to_string()))
+}
+
+/// `http(s)://host:port` of an address that may or may not carry a scheme.
+pub(crate) fn url_of(address: &str, tls: bool) -> String {
+    let address = address.trim().trim_end_matches('/');
+    let bare = address
+        .strip_prefix("http://")
+        .or_else(|| address.strip_prefix("https://"))
+        .or_else(|| address.strip_prefix("grpc://"))
+        .unwrap_or(address);
+    format!("{}://{bare}", if tls { "https" } else { "http" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_password_is_not_in_the_debug_form() {
+        let mut options = ClusterOptions::new(["pd:2379"]);
+        options.tidb = Some(TidbOptions { password: "hunter2".to_owned(), ..TidbOptions::default() });
+        let text = format!("{options:?}");
+        assert!(!text.contains("hunter2"), "{text}");
+        assert!(text.contains("redacted"), "{text}");
+    }
+
+    #[test]
+    fn addresses_become_urls_whatever_scheme_they_come_with() {
+        assert_eq!(url_of("pd:2379", false), "http://pd:2379");
+        assert_eq!(url_of("http://pd:2379/", true), "https://pd:2379");
+        assert_eq!(url_of(" https://pd:2379", false), "http://pd:2379");
+    }
+}

@@ -1,0 +1,48 @@
+//! Configuration: `tidb-lightning.toml` as users have it, plus our own keys under `[thunderhead]`.
+//!
+//! Every key of TiDB Lightning is known here with Lightning's default; an unknown key is an error that
+//! names it. The file is one typed value, [`Config`]; whoever needs a part of it gets that part.
+//! Secrets are [`Secret`]s: they print as `***`.
+
+mod lightning;
+mod load;
+mod thunderhead;
+mod types;
+
+pub use lightning::{
+    Checkpoint, Conflict, Cron, Csv, FileRule, IgnoreColumns, Lightning, Mydumper, PostRestore, Route, Extractor, Security,
+    Tidb, TikvImporter,
+};
+pub use load::{ConfigError, parse};
+pub use thunderhead::{Ingest, Thunderhead};
+pub use types::{ByteSize, Level, OneOrMany, Secret, Span};
+
+use serde::{Deserialize, Serialize};
+
+/// A whole configuration file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Config {
+    /// `[lightning]`
+    pub lightning: Lightning,
+    /// `[security]`
+    pub security: Security,
+    /// `[checkpoint]`
+    pub checkpoint: Checkpoint,
+    /// `[conflict]`
+    pub conflict: Conflict,
+    /// `[tikv-importer]`
+    pub tikv_importer: TikvImporter,
+    /// `[mydumper]`
+    pub mydumper: Mydumper,
+    /// `[[routes]]`
+    pub routes: Vec<Route>,
+    /// `[tidb]`
+    pub tidb: Tidb,
+    /// `[post-restore]`
+    pub post_restore: PostRestore,
+    /// `[cron]`
+    pub cron: Cron,
+    /// `[thunderhead]`: what Lightning has no key for.
+    pub thunderhead: Thunderhead,
+}

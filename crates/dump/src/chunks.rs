@@ -1,0 +1,156 @@
+//! Cuts a table's files into chunks and gives each a range of row ids.
+//!
+//! Row ids become `_tidb_rowid` or generated AUTO_INCREMENT values, so no two rows of a table may share
+//! one, and nobody counts the rows beforehand: a chunk gets as many ids as it can hold rows at most.
+//! The shortest possible rows give the bound (Lightning's divisors): a CSV row of `n` fields has at
+//! least `n` bytes, an INSERT's tuple of `n` values at least `2n + 2` (Lightning says `n + 2`).
+
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+use crate::dump::{Compression, DataFile, Format};
+use crate::error::OptionError;
+
+/// How files are cut.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChunkOptions {
+    /// Columns of a source row: those of the file's column list if it has one, else of the table. At
+    /// least 1 is assumed.
+    pub columns: u64,
+    /// The largest expansion assumed of a compressed file. A reader that meets more rows than ids must
+    /// stop with an error, never run into the next range.
+    pub expansion: u64,
+}
+
+impl Default for ChunkOptions {
+    fn default() -> Self {
+        Self { columns: 1, expansion: 100 }
+    }
+}
+
+/// A piece of one data file that one job reads from beginning to end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chunk {
+    /// Index into the table's `data`.
+    pub file_index: usize,
+    /// First byte of the stored object.
+    pub start: u64,
+    /// One past the last byte of the stored object.
+    pub end: u64,
+    /// The rows' ids are `row_id_base + 1`, `row_id_base + 2`, …
+    pub row_id_base: u64,
+    /// How many ids there are.
+    pub row_id_count: u64,
+    /// The column list, for a piece of a CSV file that does not begin with its header.
+    pub columns: Option<Vec<String>>,
+}
+
+impl Chunk {
+    /// The range to open a reader with; `None` when the chunk is the whole file.
+    pub fn range(&self, file: &DataFile) -> Option<Range<u64>> {
+        let whole = self.start == 0 && self.end == file.size;
+        (!whole && file.compression == Compression::None).then_some(self.start..self.end)
+    }
+}
+
+/// One chunk a file, in order, with ids from `first_base + 1` on.
+///
+/// Parquet files get one id for each assumed byte; a planner that reads their footers sets the exact
+/// count.
+///
+/// # Errors
+/// When the ids would exceed 63 bits.
+pub fn plan_chunks(
+    files: &[DataFile],
+    options: &ChunkOptions,
+    first_base: u64,
+) -> Result<Vec<Chunk>, OptionError> {
+    let mut base = first_base;
+    let mut chunks = Vec::with_capacity(files.len());
+    for (file_index, file) in files.iter().enumerate() {
+        let count = row_id_count(file, options);
+        chunks.push(Chunk {
+            file_index,
+            start: 0,
+            end: file.size,
+            row_id_base: base,
+            row_id_count: count,
+            columns: None,
+        });
+        base = base.checked_add(count).filter(|end| *end <= i64::MAX as u64).ok_or_else(|| OptionError {
+            option: "mydumper.data-source-dir",
+            problem: format!(
+                "the files of `{}`.`{}` may hold more rows than there are row ids; import them in parts",
+                file.source.0, file.source.1
+            ),
+        })?;
+    }
+    Ok(chunks)
+}
+
+/// The most rows a file can hold.
+fn row_id_count(file: &DataFile, options: &ChunkOptions) -> u64 {
+    let columns = options.columns.max(1);
+    let size = match file.compression {
+        Compression::None if file.format != Format::Parquet => file.size,
+        _ => file.size.saturating_mul(options.expansion.max(1)),
+    };
+    let shortest_row = match file.format {
+        Format::Csv => columns,
+        Format::Sql => columns.saturating_add(2),
+        Format::Parquet => 1,
+    };
+    // The last row may lack its terminator.
+    size.div_ceil(shortest_row).saturating_add(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(format: Format, compression: Compression, size: u64) -> DataFile {
+        DataFile {
+            path: "d.t.sql".into(),
+            size,
+            etag: None,
+            version: None,
+            last_modified: 0,
+            format,
+            compression,
+            sort_key: String::new(),
+            source: ("d".into(), "t".into()),
+            constants: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn ranges_follow_each_other_and_hold_the_shortest_rows() {
+        let text = "(1,2),(1,2),(1,2);";
+        let files = [
+            file(Format::Sql, Compression::None, text.len() as u64),
+            file(Format::Csv, Compression::None, 9),
+            file(Format::Csv, Compression::Gzip, 10),
+        ];
+        let options = ChunkOptions { columns: 2, expansion: 100 };
+        let chunks = plan_chunks(&files, &options, 7).unwrap();
+        assert_eq!(chunks[0].row_id_base, 7);
+        assert!(chunks[0].row_id_count >= 3);
+        // "1,\n" is the shortest line of two fields; the last lacks its newline.
+        assert!(chunks[1].row_id_count >= 5);
+        assert_eq!(chunks[2].row_id_count, 501);
+        for pair in chunks.windows(2) {
+            assert_eq!(pair[0].row_id_base + pair[0].row_id_count, pair[1].row_id_base);
+        }
+        assert_eq!(chunks[1].range(&files[1]), None);
+        assert_eq!(Chunk { end: 4, ..chunks[1].clone() }.range(&files[1]), Some(0..4));
+        let text = serde_json::to_string(&chunks).unwrap();
+        assert_eq!(serde_json::from_str::<Vec<Chunk>>(&text).unwrap(), chunks);
+    }
+
+    #[test]
+    fn ids_that_do_not_fit_are_an_error() {
+        let files = [file(Format::Csv, Compression::None, u64::MAX / 2), file(Format::Csv, Compression::None, 9)];
+        assert!(plan_chunks(&files, &ChunkOptions::default(), 0).is_err());
+    }
+}

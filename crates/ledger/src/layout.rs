@@ -1,0 +1,97 @@
+//! Names of the ledger's objects.
+
+use std::fmt;
+
+use object_store::path::Path;
+use serde::{Deserialize, Serialize};
+
+/// A job's number within its import, from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct JobId(pub u32);
+
+impl fmt::Display for JobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:08}", self.0)
+    }
+}
+
+impl JobId {
+    /// The job that an object `…/00000042.json` is about.
+    pub fn of_object(path: &Path) -> Option<Self> {
+        path.filename()?.strip_suffix(".json")?.parse().ok().map(JobId)
+    }
+}
+
+/// Names of one import's objects below the ledger's folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layout {
+    root: Path,
+}
+
+impl Layout {
+    /// `folder` may be empty; `import_id` names the import's subfolder.
+    pub fn new(folder: &Path, import_id: &str) -> Self {
+        Self { root: folder.clone().join(import_id) }
+    }
+
+    /// The import's folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// `plan.json`.
+    pub fn plan(&self) -> Path {
+        self.root.clone().join("plan.json")
+    }
+
+    /// The folder of jobs.
+    pub fn jobs(&self) -> Path {
+        self.root.clone().join("jobs")
+    }
+
+    /// A job.
+    pub fn job(&self, job: JobId) -> Path {
+        self.jobs().join(format!("{job}.json"))
+    }
+
+    /// The folder of results.
+    pub fn results(&self) -> Path {
+        self.root.clone().join("results")
+    }
+
+    /// A job's result.
+    pub fn result(&self, job: JobId) -> Path {
+        self.results().join(format!("{job}.json"))
+    }
+
+    /// The folder of failures.
+    pub fn failures(&self) -> Path {
+        self.root.clone().join("failures")
+    }
+
+    /// Why a job cannot succeed.
+    pub fn failure(&self, job: JobId) -> Path {
+        self.failures().join(format!("{job}.json"))
+    }
+
+    /// Pairs of rows with equal keys that a job met.
+    pub fn conflicts(&self, job: JobId) -> Path {
+        self.root.clone().join("conflicts").join(format!("{job}.json"))
+    }
+
+    /// The fenced outcome.
+    pub fn verdict(&self) -> Path {
+        self.root.clone().join("verdict.json")
+    }
+
+    /// The completion marker.
+    pub fn complete(&self) -> Path {
+        self.root.clone().join("COMPLETE.json")
+    }
+
+    /// The failure marker.
+    pub fn failed(&self) -> Path {
+        self.root.clone().join("FAILED.json")
+    }
+}

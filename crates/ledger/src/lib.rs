@@ -1,0 +1,26 @@
+//! The ledger: what passes between planner, workers and finalizer, and the folder on object storage
+//! that holds it.
+//!
+//! ```text
+//! {ledger}/{import_id}/
+//!     plan.json               everything that is decided once            (planner, last of its objects)
+//!     jobs/00000042.json      one unit of work                           (planner)
+//!     results/00000042.json   what a job did                             (whichever worker is first)
+//!     failures/00000042.json  why a job cannot succeed                   (worker)
+//!     conflicts/00000042.json pairs of rows with equal keys              (worker)
+//!     verdict.json            the outcome, fenced                        (one finalizer)
+//!     COMPLETE.json | FAILED.json   the outcome, for everybody else      (finalizer)
+//! ```
+//! Every object is written once, by conditional put; a second writer reads the first one's and agrees
+//! with it. There is no other database: progress, status, resume and audit all read these objects.
+
+mod layout;
+mod model;
+mod store;
+
+pub use layout::{JobId, Layout};
+pub use model::{
+    Bases, Chunk, Complete, Conflict, Failed, FORMAT, Job, JobFailure, JobResult, Outcome, Pairs, Plan, PlannedTable,
+    Session, TableReport, Target, Verdict,
+};
+pub use store::{Ledger, LedgerError, Put};

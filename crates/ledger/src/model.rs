@@ -1,0 +1,322 @@
+//! The ledger's documents. All carry [`FORMAT`]; a reader refuses a newer one.
+
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use th_dump::{DataFile, ReadOptions};
+use th_errors::Fault;
+
+use crate::JobId;
+
+/// Version of the documents' format.
+pub const FORMAT: u32 = 1;
+
+/// Everything that is decided once. Written last by the planner: a ledger with a plan has all its jobs.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Plan {
+    /// See [`FORMAT`].
+    pub format: u32,
+    /// Names the import everywhere: in the ledger, in leases, in logs.
+    pub import_id: String,
+    /// Version of the planner.
+    pub version: String,
+    /// When the plan was made, microseconds since 1970-01-01 UTC.
+    pub created_micros: i64,
+    /// The dump's URL, without secrets.
+    pub source: String,
+    /// The cluster.
+    pub target: Target,
+    /// The session that rows are encoded in.
+    pub session: Session,
+    /// How files are read.
+    pub read: ReadOptions,
+    /// Tables, in the order of their numbers.
+    pub tables: Vec<PlannedTable>,
+    /// Number of jobs; they are `0..jobs`.
+    pub jobs: u32,
+    /// Bytes of all data files as they are stored.
+    pub source_bytes: u64,
+}
+
+/// Where the cluster is. Secrets are never here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Target {
+    /// PD endpoints, `host:port`.
+    pub pd: Vec<String>,
+    /// The cluster's id by PD; another cluster at the same address is refused.
+    pub cluster_id: u64,
+    /// TiDB's version text.
+    pub version: String,
+}
+
+/// The session that rows are encoded in: equal for every run of a job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// `sql_mode`, comma-separated.
+    pub sql_mode: String,
+    /// `time_zone`.
+    pub time_zone: String,
+    /// What CURRENT_TIMESTAMP means, microseconds since 1970-01-01 UTC.
+    pub now_micros: i64,
+    /// Whether the cluster uses the new collation framework.
+    pub new_collation: bool,
+}
+
+/// A table to import.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PlannedTable {
+    /// Database in the target.
+    pub db: String,
+    /// Table in the target.
+    pub name: String,
+    /// TiDB's `TableInfo`, as its status API gave it.
+    pub info: Box<RawValue>,
+    /// Columns of the source that are read and dropped, lower case.
+    #[serde(default)]
+    pub ignored_columns: Vec<String>,
+    /// Bytes of its data files as they are stored.
+    pub source_bytes: u64,
+    /// Its jobs' numbers.
+    pub jobs: Range<u32>,
+    /// Row ids given out to chunks end here; allocators are rebased beyond the largest one used.
+    pub row_id_end: i64,
+    /// What the table held before, which the final checksum contains too.
+    #[serde(default)]
+    pub before: Pairs,
+}
+
+/// A sum over key-value pairs, as TiDB's `ADMIN CHECKSUM TABLE` has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Pairs {
+    /// XOR of the pairs' CRC-64/XZ, as decimal text (JSON numbers are not safe for 64 bits).
+    #[serde(with = "decimal_text")]
+    pub crc64: u64,
+    /// Number of pairs.
+    pub pairs: u64,
+    /// Sum of key and value lengths.
+    pub bytes: u64,
+}
+
+impl Pairs {
+    /// Adds another sum.
+    pub fn add(&mut self, other: Pairs) {
+        self.crc64 ^= other.crc64;
+        self.pairs += other.pairs;
+        self.bytes += other.bytes;
+    }
+}
+
+/// A part of a source object that one job reads.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Chunk {
+    /// The object, pinned to the version that the planner saw.
+    pub file: DataFile,
+    /// Bytes `start..end` of the uncompressed object; the whole object if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range: Option<Range<u64>>,
+    /// Column list that holds at the chunk's start, if the chunk does not start with its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub columns: Option<Vec<String>>,
+    /// The first row gets row id `row_id_base + 1`.
+    pub row_id_base: i64,
+    /// Row ids reserved for the chunk.
+    pub row_id_count: i64,
+}
+
+/// One unit of work: chunks of one table. A pure function from these facts to pairs.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Job {
+    /// See [`FORMAT`].
+    pub format: u32,
+    /// The import.
+    pub import_id: String,
+    /// Its number.
+    pub job: JobId,
+    /// Index into [`Plan::tables`].
+    pub table: u32,
+    /// What to read, in order.
+    pub chunks: Vec<Chunk>,
+    /// Timestamp of all the job's pairs, in every run.
+    pub commit_ts: u64,
+    /// Bytes of its chunks as they are stored.
+    pub source_bytes: u64,
+}
+
+/// Largest ids used, for the allocators.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Bases {
+    /// `_tidb_rowid` (and AUTO_INCREMENT unless AUTO_ID_CACHE is 1).
+    pub row_id: i64,
+    /// AUTO_INCREMENT; unsigned columns may exceed `i64`.
+    pub auto_increment: u64,
+    /// AUTO_RANDOM's incremental part.
+    pub auto_random: u64,
+}
+
+impl Bases {
+    /// The larger of both, each.
+    pub fn max(&mut self, other: Bases) {
+        self.row_id = self.row_id.max(other.row_id);
+        self.auto_increment = self.auto_increment.max(other.auto_increment);
+        self.auto_random = self.auto_random.max(other.auto_random);
+    }
+}
+
+/// What a job did. All runs of a job agree on everything above `worker`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobResult {
+    /// See [`FORMAT`].
+    pub format: u32,
+    /// The import.
+    pub import_id: String,
+    /// The job.
+    pub job: JobId,
+    /// Index into [`Plan::tables`].
+    pub table: u32,
+    /// Rows encoded.
+    pub rows: u64,
+    /// The sum over all pairs ingested.
+    pub pairs: Pairs,
+    /// Largest ids used.
+    pub bases: Bases,
+    /// Source bytes read, as stored.
+    pub source_bytes: u64,
+    /// Who did it.
+    pub worker: String,
+    /// Start, microseconds since 1970-01-01 UTC.
+    pub started_micros: i64,
+    /// End, microseconds since 1970-01-01 UTC.
+    pub finished_micros: i64,
+    /// Bytes of sorted runs written to the sort folder.
+    pub spilled_bytes: u64,
+    /// Region-sized pieces ingested.
+    pub pieces: u64,
+    /// Requests to TiKV that were repeated.
+    pub retries: u64,
+}
+
+/// Why a job cannot succeed, however often it is tried.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobFailure {
+    /// See [`FORMAT`].
+    pub format: u32,
+    /// The job.
+    pub job: JobId,
+    /// What is wrong, and where.
+    pub fault: Fault,
+    /// Who found it.
+    pub worker: String,
+    /// When, microseconds since 1970-01-01 UTC.
+    pub micros: i64,
+}
+
+/// Two source rows that would write the same key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Conflict {
+    /// Index name, `PRIMARY` for the row itself.
+    pub index: String,
+    /// The key, hexadecimal.
+    pub key: String,
+    /// Place of the first row.
+    pub first: String,
+    /// Place of the second row.
+    pub second: String,
+}
+
+/// A table in the outcome.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TableReport {
+    /// Database.
+    pub db: String,
+    /// Table.
+    pub name: String,
+    /// Rows imported.
+    pub rows: u64,
+    /// What the workers encoded, and what the table held before.
+    pub expected: Pairs,
+    /// What TiKV computed; absent where the checksum was switched off.
+    pub found: Option<Pairs>,
+    /// `verified`, `mismatch`, `not checked`.
+    pub verdict: String,
+    /// Seconds from the first job's start to the verdict.
+    pub seconds: f64,
+    /// Source bytes.
+    pub source_bytes: u64,
+}
+
+/// `COMPLETE.json`: everything is in the target and checked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Complete {
+    /// See [`FORMAT`].
+    pub format: u32,
+    /// The import.
+    pub import_id: String,
+    /// The dump.
+    pub source: String,
+    /// When, microseconds since 1970-01-01 UTC.
+    pub finished_micros: i64,
+    /// Seconds since the plan.
+    pub seconds: f64,
+    /// Version of the finalizer.
+    pub version: String,
+    /// The tables.
+    pub tables: Vec<TableReport>,
+    /// Rows of all tables.
+    pub rows: u64,
+    /// Source bytes of all tables.
+    pub source_bytes: u64,
+    /// The target's version.
+    pub target_version: String,
+}
+
+/// `FAILED.json`: the import ended without success.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Failed {
+    /// See [`FORMAT`].
+    pub format: u32,
+    /// The import.
+    pub import_id: String,
+    /// The dump.
+    pub source: String,
+    /// When, microseconds since 1970-01-01 UTC.
+    pub finished_micros: i64,
+    /// The reasons; the first is the one that counts.
+    pub faults: Vec<Fault>,
+    /// The tables as far as they are known.
+    #[serde(default)]
+    pub tables: Vec<TableReport>,
+}
+
+/// `verdict.json`: the fence. Whoever writes it first decides the outcome; the markers repeat it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// See [`FORMAT`].
+    pub format: u32,
+    /// Who decided.
+    pub finalizer: String,
+    /// The outcome.
+    pub outcome: Outcome,
+}
+
+/// How an import ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// All is well.
+    Complete(Complete),
+    /// It is not.
+    Failed(Failed),
+}
+
+mod decimal_text {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(value: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(value)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}

@@ -1,0 +1,323 @@
+//! Writing once, reading back.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::{StreamExt as _, TryStreamExt as _};
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::{
+    Complete, Conflict, FORMAT, Failed, Job, JobFailure, JobId, JobResult, Layout, Outcome, Plan, Verdict,
+};
+
+/// Requests in flight while many objects are read or written.
+const CONCURRENCY: usize = 32;
+
+/// A failure of the ledger.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// The store failed.
+    #[error("cannot {action} {object}: {source}")]
+    Store {
+        /// `read`, `write`, `list`.
+        action: &'static str,
+        /// The object's URL.
+        object: String,
+        /// The store's answer.
+        source: object_store::Error,
+    },
+    /// The store has no conditional put, so nothing could be written once.
+    #[error("the store of {ledger} does not refuse to overwrite an object on request (conditional put), which the ledger needs; use another store for the ledger")]
+    NoConditionalPut {
+        /// The ledger's URL.
+        ledger: String,
+    },
+    /// An object is not what it should be.
+    #[error("{object} is not a valid ledger document: {message}")]
+    Damaged {
+        /// The object's URL.
+        object: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// A document of a newer version.
+    #[error("{object} has format {found}, this program knows {FORMAT}; use the version of Thunderhead that wrote it")]
+    NewerFormat {
+        /// The object's URL.
+        object: String,
+        /// Its format.
+        found: u64,
+    },
+    /// Another writer wrote something else.
+    #[error("{object} was written before with other contents; another run uses this ledger")]
+    Conflict {
+        /// The object's URL.
+        object: String,
+    },
+    /// There is no such document.
+    #[error("{object} does not exist")]
+    Missing {
+        /// The object's URL.
+        object: String,
+    },
+}
+
+/// What became of a conditional put.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Put<T> {
+    /// It is ours.
+    Created,
+    /// Somebody was first; this is theirs.
+    Existing(T),
+}
+
+/// The ledger of one import.
+#[derive(Debug, Clone)]
+pub struct Ledger {
+    store: Arc<dyn ObjectStore>,
+    layout: Layout,
+    display: String,
+}
+
+impl Ledger {
+    /// The ledger of `import_id` in a folder of a store. `display` is the folder's URL without secrets.
+    pub fn new(store: Arc<dyn ObjectStore>, folder: &Path, display: &str, import_id: &str) -> Self {
+        Self {
+            store,
+            layout: Layout::new(folder, import_id),
+            display: format!("{}/{import_id}", display.trim_end_matches('/')),
+        }
+    }
+
+    /// The ledger's URL, without secrets.
+    pub fn display(&self) -> &str {
+        &self.display
+    }
+
+    fn url(&self, path: &Path) -> String {
+        let root = self.layout.root().as_ref();
+        let rest = path.as_ref().strip_prefix(root).unwrap_or(path.as_ref());
+        format!("{}/{}", self.display, rest.trim_start_matches('/'))
+    }
+
+    fn store_error(&self, action: &'static str, path: &Path) -> impl FnOnce(object_store::Error) -> LedgerError {
+        let object = self.url(path);
+        move |source| LedgerError::Store { action, object, source }
+    }
+
+    /// Proves that the store refuses to overwrite on request.
+    pub async fn probe(&self) -> Result<(), LedgerError> {
+        let path = self.layout.root().clone().join("probe.json");
+        let first = self.create(&path, Bytes::from_static(b"{}")).await?;
+        let second = self.create(&path, Bytes::from_static(b"{\"again\":true}")).await?;
+        if first && second {
+            return Err(LedgerError::NoConditionalPut { ledger: self.display.clone() });
+        }
+        if second {
+            return Err(LedgerError::NoConditionalPut { ledger: self.display.clone() });
+        }
+        Ok(())
+    }
+
+    /// Conditional put; false if the object exists.
+    async fn create(&self, path: &Path, body: Bytes) -> Result<bool, LedgerError> {
+        let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+        match self.store.put_opts(path, PutPayload::from(body), options).await {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => Ok(false),
+            Err(object_store::Error::NotImplemented { .. } | object_store::Error::NotSupported { .. }) => {
+                Err(LedgerError::NoConditionalPut { ledger: self.display.clone() })
+            }
+            Err(source) => Err(self.store_error("write", path)(source)),
+        }
+    }
+
+    /// Writes a document once. A put whose answer was lost, or that the client retried by itself, is
+    /// recognised as one's own by its contents.
+    async fn put_once<T: Serialize + DeserializeOwned>(&self, path: &Path, document: &T) -> Result<Put<T>, LedgerError> {
+        let body = Bytes::from(serde_json::to_vec_pretty(document).map_err(|error| LedgerError::Damaged {
+            object: self.url(path),
+            message: error.to_string(),
+        })?);
+        let outcome = self.create(path, body.clone()).await;
+        if let Ok(true) = outcome {
+            return Ok(Put::Created);
+        }
+        match self.read(path).await {
+            Ok(Some(existing)) if existing == body => Ok(Put::Created),
+            Ok(Some(existing)) => Ok(Put::Existing(self.parse(path, &existing)?)),
+            Ok(None) => match outcome {
+                Err(error) => Err(error),
+                Ok(_) => Err(LedgerError::Missing { object: self.url(path) }),
+            },
+            Err(error) => Err(outcome.err().unwrap_or(error)),
+        }
+    }
+
+    async fn read(&self, path: &Path) -> Result<Option<Bytes>, LedgerError> {
+        match self.store.get(path).await {
+            Ok(found) => found.bytes().await.map(Some).map_err(self.store_error("read", path)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(source) => Err(self.store_error("read", path)(source)),
+        }
+    }
+
+    fn parse<T: DeserializeOwned>(&self, path: &Path, body: &[u8]) -> Result<T, LedgerError> {
+        #[derive(serde::Deserialize)]
+        struct Head {
+            format: Option<u64>,
+        }
+        let damaged = |error: serde_json::Error| LedgerError::Damaged {
+            object: self.url(path),
+            message: error.to_string(),
+        };
+        let head: Head = serde_json::from_slice(body).map_err(damaged)?;
+        if let Some(found) = head.format.filter(|&found| found > u64::from(FORMAT)) {
+            return Err(LedgerError::NewerFormat { object: self.url(path), found });
+        }
+        serde_json::from_slice(body).map_err(damaged)
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &Path) -> Result<Option<T>, LedgerError> {
+        match self.read(path).await? {
+            Some(body) => Ok(Some(self.parse(path, &body)?)),
+            None => Ok(None),
+        }
+    }
+
+    async fn must_get<T: DeserializeOwned>(&self, path: &Path) -> Result<T, LedgerError> {
+        self.get(path).await?.ok_or_else(|| LedgerError::Missing { object: self.url(path) })
+    }
+
+    /// The plan, if there is one.
+    pub async fn plan(&self) -> Result<Option<Plan>, LedgerError> {
+        self.get(&self.layout.plan()).await
+    }
+
+    /// Writes all jobs, then the plan that makes them count.
+    pub async fn write_plan(&self, plan: &Plan, jobs: &[Job]) -> Result<(), LedgerError> {
+        futures::stream::iter(jobs)
+            .map(|job| async move {
+                let path = self.layout.job(job.job);
+                match self.put_once(&path, job).await? {
+                    Put::Created => Ok(()),
+                    Put::Existing(_) => Err(LedgerError::Conflict { object: self.url(&path) }),
+                }
+            })
+            .buffer_unordered(CONCURRENCY)
+            .try_collect::<()>()
+            .await?;
+        let path = self.layout.plan();
+        match self.put_once(&path, plan).await? {
+            Put::Created => Ok(()),
+            Put::Existing(_) => Err(LedgerError::Conflict { object: self.url(&path) }),
+        }
+    }
+
+    /// A job.
+    pub async fn job(&self, job: JobId) -> Result<Job, LedgerError> {
+        self.must_get(&self.layout.job(job)).await
+    }
+
+    /// A job's result, if it is done.
+    pub async fn result(&self, job: JobId) -> Result<Option<JobResult>, LedgerError> {
+        self.get(&self.layout.result(job)).await
+    }
+
+    /// Writes a job's result; [`Put::Existing`] if another run of the job was first.
+    pub async fn write_result(&self, result: &JobResult) -> Result<Put<JobResult>, LedgerError> {
+        self.put_once(&self.layout.result(result.job), result).await
+    }
+
+    /// Which jobs have a result.
+    pub async fn finished_jobs(&self) -> Result<Vec<JobId>, LedgerError> {
+        self.list_jobs(&self.layout.results()).await
+    }
+
+    /// Which jobs have failed for good.
+    pub async fn failed_jobs(&self) -> Result<Vec<JobId>, LedgerError> {
+        self.list_jobs(&self.layout.failures()).await
+    }
+
+    async fn list_jobs(&self, folder: &Path) -> Result<Vec<JobId>, LedgerError> {
+        let mut jobs: Vec<JobId> = self
+            .store
+            .list(Some(folder))
+            .try_filter_map(|object| async move { Ok(JobId::of_object(&object.location)) })
+            .try_collect()
+            .await
+            .map_err(self.store_error("list", folder))?;
+        jobs.sort_unstable();
+        Ok(jobs)
+    }
+
+    /// The results of these jobs, in no particular order.
+    pub async fn results(&self, jobs: &[JobId]) -> Result<Vec<JobResult>, LedgerError> {
+        futures::stream::iter(jobs.iter().copied())
+            .map(|job| async move { self.must_get(&self.layout.result(job)).await })
+            .buffer_unordered(CONCURRENCY)
+            .try_collect()
+            .await
+    }
+
+    /// Writes why a job cannot succeed. The first reason stays.
+    pub async fn write_failure(&self, failure: &JobFailure) -> Result<(), LedgerError> {
+        self.put_once(&self.layout.failure(failure.job), failure).await.map(|_| ())
+    }
+
+    /// Why a job cannot succeed.
+    pub async fn failure(&self, job: JobId) -> Result<Option<JobFailure>, LedgerError> {
+        self.get(&self.layout.failure(job)).await
+    }
+
+    /// Writes a job's conflicts. Every run of the job finds the same.
+    pub async fn write_conflicts(&self, job: JobId, conflicts: &[Conflict]) -> Result<(), LedgerError> {
+        let body = serde_json::to_vec_pretty(conflicts).unwrap_or_default();
+        self.create(&self.layout.conflicts(job), Bytes::from(body)).await.map(|_| ())
+    }
+
+    /// Decides the outcome. If another finalizer was first, theirs is returned and stands.
+    pub async fn decide(&self, verdict: &Verdict) -> Result<Verdict, LedgerError> {
+        let decided = match self.put_once(&self.layout.verdict(), verdict).await? {
+            Put::Created => verdict.clone(),
+            Put::Existing(existing) => existing,
+        };
+        self.mark(&decided.outcome).await?;
+        Ok(decided)
+    }
+
+    /// Writes the marker of an outcome that is decided.
+    async fn mark(&self, outcome: &Outcome) -> Result<(), LedgerError> {
+        match outcome {
+            Outcome::Complete(complete) => {
+                self.put_once(&self.layout.complete(), complete).await?;
+            }
+            Outcome::Failed(failed) => {
+                self.put_once(&self.layout.failed(), failed).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The outcome, if it is decided. A marker that its finalizer could not write any more is written.
+    pub async fn verdict(&self) -> Result<Option<Verdict>, LedgerError> {
+        let verdict: Option<Verdict> = self.get(&self.layout.verdict()).await?;
+        if let Some(verdict) = &verdict {
+            self.mark(&verdict.outcome).await?;
+        }
+        Ok(verdict)
+    }
+
+    /// `COMPLETE.json`, if it is there.
+    pub async fn complete(&self) -> Result<Option<Complete>, LedgerError> {
+        self.get(&self.layout.complete()).await
+    }
+
+    /// `FAILED.json`, if it is there.
+    pub async fn failed(&self) -> Result<Option<Failed>, LedgerError> {
+        self.get(&self.layout.failed()).await
+    }
+}

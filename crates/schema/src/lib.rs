@@ -1,0 +1,20 @@
+//! Tables as TiDB defines them.
+//!
+//! One model, [`TableInfo`], is field for field the JSON that TiDB's status API gives for
+//! `/schema/{db}/{table}`; on a real cluster that is the only source. For the playground and offline
+//! use [`parse_create_table`] makes the same model from `CREATE TABLE` text. [`Table`] is the checked
+//! view of it that the encoder compiles: whatever would change bytes and is not understood is an
+//! error by name, never ignored.
+
+mod ddl;
+mod error;
+mod model;
+mod table;
+
+pub use ddl::{DdlOptions, parse_create_table};
+pub use error::SchemaError;
+pub use model::{
+    ColumnInfo, IndexColumn, IndexInfo, Name, PartitionDefinition, PartitionInfo, PartitionKind, SchemaState,
+    TableInfo,
+};
+pub use table::Table;

@@ -1,0 +1,1 @@
+//! Known values of TiDB and MySQL, and properties of the whole module.

@@ -1,0 +1,1 @@
+//! VECTOR: parsing, formatting and the binary form.
