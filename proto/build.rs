@@ -15,12 +15,8 @@ const FILES: [&str; 9] = [
 ];
 
 /// Fields that carry bulk data: `Bytes`, so that a decoded message shares the transport's buffer.
-const BULK: [&str; 4] = [
-    ".import_sstpb.Pair",
-    ".import_sstpb.UploadRequest",
-    ".import_kvpb.Mutation",
-    ".import_kvpb.KVPair",
-];
+const BULK: [&str; 4] =
+    [".import_sstpb.Pair", ".import_sstpb.UploadRequest", ".import_kvpb.Mutation", ".import_kvpb.KVPair"];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = Path::new("proto");

@@ -1,1 +1,126 @@
-//! Placeholder.
+//! The finalizer: results → verified, rebased, normal, marked.
+//!
+//! ```text
+//! wait for all results ─▶ fold ─▶ checksum by TiKV ─▶ compare ─▶ rebase ids ─▶ analyze ─▶ normal mode ─▶ verdict
+//! ```
+//! It is the one authority on how an import ended. Two finalizers may run: whoever writes `verdict.json`
+//! first decides, the other reports the winner's words. What is decided from the ledger is in pure
+//! functions ([`fold`]); this module carries it out.
+
+pub mod command;
+pub mod fold;
+pub mod summary;
+mod verify;
+mod wait;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use th_cluster::Cluster;
+use th_config::Config;
+use th_connect::fault;
+use th_env::Env;
+use th_errors::Fault;
+use th_ledger::{Complete, FORMAT, Failed, JobId, Ledger, Outcome, Plan, TableReport, Verdict};
+use th_queue::Queue;
+
+/// What the finalizer works with.
+pub struct Finalizer<'a> {
+    /// The configuration.
+    pub config: &'a Config,
+    /// Clock and randomness.
+    pub env: &'a Env,
+    /// The ledger.
+    pub ledger: &'a Ledger,
+    /// The queue, for dead letters.
+    pub queue: Arc<dyn Queue>,
+    /// The target.
+    pub cluster: &'a Cluster,
+    /// The plan.
+    pub plan: &'a Plan,
+    /// Time between two looks at the ledger.
+    pub poll: Duration,
+    /// Who this is, in the verdict.
+    pub name: String,
+}
+
+impl Finalizer<'_> {
+    /// Waits for the jobs, verifies, and decides. Returns the outcome that stands, whoever decided it.
+    /// An error means that nothing was decided; the same again may succeed.
+    pub async fn run(&self) -> Result<Verdict, Fault> {
+        match self.wait().await? {
+            wait::Waited::Decided(verdict) => return Ok(verdict),
+            wait::Waited::Failed(faults) => return self.fail(faults, Vec::new()).await,
+            wait::Waited::Finished => {}
+        }
+        let jobs: Vec<JobId> = (0..self.plan.jobs).map(JobId).collect();
+        let results = self.ledger.results(&jobs).await.map_err(|error| fault::of_ledger(&error))?;
+        let totals = fold::fold(self.plan, &results);
+        let (reports, faults) = verify::tables(self, &totals).await?;
+        if !faults.is_empty() {
+            return self.fail(faults, reports).await;
+        }
+        verify::rebase(self, &totals).await?;
+        verify::analyze(self).await?;
+        self.normal_mode().await?;
+        let now = self.env.now_micros();
+        self.decide(Outcome::Complete(Complete {
+            format: FORMAT,
+            import_id: self.plan.import_id.clone(),
+            source: self.plan.source.clone(),
+            finished_micros: now,
+            seconds: (now - self.plan.created_micros) as f64 / 1e6,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            rows: reports.iter().map(|report| report.rows).sum(),
+            source_bytes: self.plan.source_bytes,
+            tables: reports,
+            target_version: self.plan.target.version.clone(),
+        }))
+        .await
+    }
+
+    async fn fail(&self, faults: Vec<Fault>, tables: Vec<TableReport>) -> Result<Verdict, Fault> {
+        // The verdict matters more than the mode, which expires by itself.
+        if let Err(error) = self.normal_mode().await {
+            tracing::warn!(fault = %error.message, "cannot give the cluster back its normal mode now; it returns to it by itself within ten minutes");
+        }
+        let verdict = failed(&self.plan.import_id, &self.plan.source, self.env, faults, tables);
+        self.decide(verdict).await
+    }
+
+    async fn decide(&self, outcome: Outcome) -> Result<Verdict, Fault> {
+        let verdict = Verdict { format: FORMAT, finalizer: self.name.clone(), outcome };
+        let decided = self.ledger.decide(&verdict).await.map_err(|error| fault::of_ledger(&error))?;
+        if decided.finalizer != self.name {
+            tracing::warn!(winner = %decided.finalizer, "another finalizer decided first; its outcome stands");
+        }
+        Ok(decided)
+    }
+
+    async fn normal_mode(&self) -> Result<(), Fault> {
+        let tables = self.plan.tables.iter().map(verify::table).collect::<Result<Vec<_>, _>>()?;
+        let ranges = th_connect::key_ranges(&tables);
+        let (pd, tikv) = (&self.cluster.pd, &self.cluster.tikv);
+        th_cluster::release_import(pd, tikv, &self.plan.import_id, &[], &ranges)
+            .await
+            .map_err(|error| fault::of_cluster(&error))
+    }
+}
+
+/// The outcome of an import that failed.
+pub fn failed(
+    import_id: &str,
+    source: &str,
+    env: &Env,
+    faults: Vec<Fault>,
+    tables: Vec<TableReport>,
+) -> Outcome {
+    Outcome::Failed(Failed {
+        format: FORMAT,
+        import_id: import_id.to_owned(),
+        source: source.to_owned(),
+        finished_micros: env.now_micros(),
+        faults,
+        tables,
+    })
+}

@@ -1,1 +1,348 @@
-//! Placeholder.
+//! The planner: dump → plan + jobs.
+//!
+//! ```text
+//! list the dump ─▶ make the schemas ─▶ read definitions back ─▶ check ─▶ cut into jobs ─▶ ledger ─▶ queue
+//! ```
+//! Everything that could differ between two runs of a job is fixed here: the exact objects and bytes,
+//! row-id ranges, one commit timestamp a job, the session. The plan is written after all its jobs, so a
+//! ledger with a `plan.json` is whole; until then nothing of the import counts. What is decided is in
+//! pure functions ([`jobs`]); this module only carries it out.
+
+pub mod command;
+pub mod jobs;
+mod probe;
+mod schemas;
+mod statement;
+
+use std::sync::Arc;
+
+use serde_json::value::RawValue;
+use th_cluster::{Cluster, ErrorKind, Tidb};
+use th_codec::{Encoder, EncoderOptions};
+use th_config::Config;
+use th_connect::fault;
+use th_dump::{Dump, Store, TableFiles};
+use th_env::Env;
+use th_errors::{Code, Fault};
+use th_ledger::{FORMAT, Job, JobId, Ledger, Pairs, Plan, PlannedTable, Session, Target};
+use th_queue::Queue;
+use th_schema::Table;
+use th_types::{Context, SqlMode, TimeZone};
+
+/// What the planner works with.
+pub struct Planner<'a> {
+    /// The configuration.
+    pub config: &'a Config,
+    /// Clock and randomness.
+    pub env: &'a Env,
+    /// The dump.
+    pub source: &'a Store,
+    /// The target.
+    pub cluster: &'a Cluster,
+    /// Where the plan goes.
+    pub ledger: &'a Ledger,
+    /// Where the jobs go.
+    pub queue: &'a dyn Queue,
+    /// The import's id.
+    pub import_id: &'a str,
+}
+
+/// A message of the queue: which job of which import. A pointer, never data.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct JobMessage {
+    /// The import.
+    pub import_id: String,
+    /// The job.
+    pub job: JobId,
+}
+
+impl Planner<'_> {
+    /// Makes the plan and enqueues its jobs. If the ledger holds a plan already, that one is taken and
+    /// its unfinished jobs are enqueued again.
+    pub async fn run(&self) -> Result<Plan, Fault> {
+        self.ledger.probe().await.map_err(|error| fault::of_ledger(&error))?;
+        let plan = match self.ledger.plan().await.map_err(|error| fault::of_ledger(&error))? {
+            Some(plan) => self.check_same(plan)?,
+            None => self.make().await?,
+        };
+        self.enqueue(&plan).await?;
+        Ok(plan)
+    }
+
+    /// A plan that is there is only taken when it is for the same source and cluster.
+    fn check_same(&self, plan: Plan) -> Result<Plan, Fault> {
+        if plan.source != self.source.display_base {
+            return Err(Fault::new(
+                Code::LedgerConflict,
+                format!(
+                    "{} holds a plan for the source {}, not {}",
+                    self.ledger.display(),
+                    plan.source,
+                    self.source.display_base
+                ),
+            ));
+        }
+        if plan.target.cluster_id != self.cluster.pd.cluster_id() {
+            return Err(Fault::new(
+                Code::LedgerConflict,
+                format!(
+                    "{} holds a plan for cluster {}, this is cluster {}",
+                    self.ledger.display(),
+                    plan.target.cluster_id,
+                    self.cluster.pd.cluster_id()
+                ),
+            ));
+        }
+        tracing::info!(import = %plan.import_id, jobs = plan.jobs, "resuming the plan in the ledger");
+        Ok(plan)
+    }
+
+    /// Lists the dump, without touching the target.
+    pub async fn discover(&self) -> Result<Dump, Fault> {
+        let dump = th_dump::discover(self.source, &th_connect::rules(self.config))
+            .await
+            .map_err(|error| fault::of_dump(&error))?;
+        for (path, reason) in &dump.ignored {
+            tracing::info!(path, reason, "ignored");
+        }
+        tracing::info!(
+            tables = dump.tables.len(),
+            files = dump.tables.iter().map(|table| table.data.len()).sum::<usize>(),
+            bytes = dump.tables.iter().map(TableFiles::size).sum::<u64>(),
+            "listed the dump"
+        );
+        Ok(dump)
+    }
+
+    async fn make(&self) -> Result<Plan, Fault> {
+        let read = th_connect::read_options(self.config)?;
+        let dump = self.discover().await?;
+        self.check_definitions_present(&dump).await?;
+        let tidb = self.tidb()?;
+        let version = tidb.version().await.map_err(|error| fault::of_cluster(&error))?;
+        schemas::create(self, tidb, &dump).await?;
+        let session = self.session(tidb).await?;
+        let mut tables = Vec::with_capacity(dump.tables.len());
+        let mut jobs = Vec::new();
+        let sizes = jobs::JobSize::choose(self.config.thunderhead.job_size.0, &dump);
+        for files in &dump.tables {
+            let planned = self.plan_table(files, &session, &read, sizes, tables.len(), &mut jobs).await?;
+            tables.push(planned);
+        }
+        self.give_timestamps(&mut jobs).await?;
+        let plan = Plan {
+            format: FORMAT,
+            import_id: self.import_id.to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            created_micros: self.env.now_micros(),
+            source: self.source.display_base.clone(),
+            target: Target {
+                pd: self.cluster.pd.endpoints(),
+                cluster_id: self.cluster.pd.cluster_id(),
+                version,
+            },
+            session,
+            read,
+            source_bytes: dump.tables.iter().map(TableFiles::size).sum(),
+            tables,
+            jobs: jobs.len() as u32,
+        };
+        self.ledger.write_plan(&plan, &jobs).await.map_err(|error| fault::of_ledger(&error))?;
+        tracing::info!(import = %plan.import_id, tables = plan.tables.len(), jobs = plan.jobs, "plan written");
+        schemas::create_views(self, tidb, &dump).await?;
+        Ok(plan)
+    }
+
+    fn tidb(&self) -> Result<&th_cluster::Tidb, Fault> {
+        self.cluster.tidb().map_err(|error| fault::of_cluster(&error))
+    }
+
+    /// A table with data but without a definition is named before anything is created.
+    async fn check_definitions_present(&self, dump: &Dump) -> Result<(), Fault> {
+        for table in dump.tables.iter().filter(|table| table.schema_file.is_none()) {
+            let found = self.tidb()?.table_info(&table.db, &table.table).await;
+            if let Err(error) = found {
+                if error.kind() != ErrorKind::NotFound {
+                    return Err(fault::of_cluster(&error));
+                }
+                let first = table
+                    .data
+                    .first()
+                    .map_or_else(String::new, |file| self.source.display(&file.path).to_string());
+                return Err(Fault::new(
+                    Code::SchemaMissing,
+                    format!(
+                        "table `{}`.`{}` has data but neither the dump nor the target defines it",
+                        table.db, table.table
+                    ),
+                )
+                .at(first)
+                .of_table(&table.db, &table.table));
+            }
+        }
+        Ok(())
+    }
+
+    /// The session rows are encoded in, as far as it is not configured: the target's.
+    async fn session(&self, tidb: &Tidb) -> Result<Session, Fault> {
+        let asked = async {
+            let zone = tidb.global_variable("time_zone").await?.unwrap_or_default();
+            let zone =
+                if zone.is_empty() || zone == "SYSTEM" { tidb.system_time_zone().await? } else { Some(zone) };
+            Ok((zone, tidb.new_collation_enabled().await?))
+        };
+        let (zone, new_collation) = asked.await.map_err(|error| fault::of_cluster(&error))?;
+        let configured = &self.config.thunderhead.time_zone;
+        let time_zone =
+            if configured.is_empty() { zone.unwrap_or_else(|| "UTC".to_owned()) } else { configured.clone() };
+        let session = Session {
+            sql_mode: self.config.tidb.sql_mode.clone(),
+            time_zone,
+            now_micros: self.env.now_seconds() * 1_000_000,
+            new_collation,
+        };
+        context(&session)?;
+        Ok(session)
+    }
+
+    async fn plan_table(
+        &self,
+        files: &TableFiles,
+        session: &Session,
+        read: &th_dump::ReadOptions,
+        sizes: jobs::JobSize,
+        number: usize,
+        jobs: &mut Vec<Job>,
+    ) -> Result<PlannedTable, Fault> {
+        let (db, name) = (files.db.as_str(), files.table.as_str());
+        let tidb = self.tidb()?;
+        let json =
+            tidb.table_info(db, name).await.map_err(|error| fault::of_cluster(&error).of_table(db, name))?;
+        let table =
+            Table::from_json(db, json.as_bytes()).map_err(|error| fault::of_schema(&error, db, name))?;
+        let table = Arc::new(table);
+        let mut encoder = Encoder::new(Arc::clone(&table), encoder_options(session)?)
+            .map_err(|error| fault::of_plan(&error, db, name))?;
+        let ignored_columns = self.ignored_columns(db, name);
+        if !files.data.is_empty() {
+            self.check_empty(db, name).await?;
+        }
+        let columns = probe::source_columns(self.source, files, read).await?;
+        if let (Some(columns), Some(file)) = (&columns.names, files.data.first()) {
+            encoder.set_columns(Some(columns), &ignored_columns).map_err(|error| {
+                Fault::from_error(Code::BadColumns, &error)
+                    .at(self.source.display(&file.path))
+                    .of_table(db, name)
+            })?;
+        }
+        let next = tidb.next_ids(db, name).await.map_err(|error| fault::of_cluster(&error))?;
+        let first_base = next.iter().map(|id| id.next.saturating_sub(1)).max().unwrap_or(0);
+        let column_count = columns.names.map_or(table.info.columns.len(), |names| names.len());
+        let first_job = jobs.len() as u32;
+        let row_id_end =
+            jobs::cut(self.import_id, number as u32, files, column_count as u64, first_base, sizes, jobs)
+                .map_err(|error| Fault::from_error(Code::BadConfig, &error).of_table(db, name))?;
+        Ok(PlannedTable {
+            db: db.to_owned(),
+            name: name.to_owned(),
+            info: RawValue::from_string(json).map_err(|error| {
+                Fault::new(Code::Internal, format!("the table definition is not JSON: {error}"))
+                    .of_table(db, name)
+            })?,
+            ignored_columns,
+            source_bytes: files.size(),
+            jobs: first_job..jobs.len() as u32,
+            row_id_end,
+            before: Pairs::default(),
+        })
+    }
+
+    fn ignored_columns(&self, db: &str, table: &str) -> Vec<String> {
+        let same = |left: &str, right: &str| left.eq_ignore_ascii_case(right);
+        self.config
+            .mydumper
+            .ignore_data_columns
+            .iter()
+            .filter(|entry| {
+                let by_filter = !entry.table_filter.is_empty()
+                    && th_dump::TableFilter::compile(
+                        &entry.table_filter,
+                        self.config.mydumper.case_sensitive,
+                    )
+                    .is_ok_and(|filter| filter.matches_table(db, table));
+                by_filter || (same(&entry.db, db) && same(&entry.table, table))
+            })
+            .flat_map(|entry| entry.columns.iter().map(|column| column.to_lowercase()))
+            .collect()
+    }
+
+    async fn check_empty(&self, db: &str, name: &str) -> Result<(), Fault> {
+        if self.config.tikv_importer.parallel_import {
+            return Err(Fault::new(
+                Code::BadConfig,
+                "tikv-importer.parallel-import = true is not supported yet: import into empty tables",
+            ));
+        }
+        let empty = self.tidb()?.is_empty(db, name).await.map_err(|error| fault::of_cluster(&error))?;
+        if empty {
+            return Ok(());
+        }
+        Err(Fault::new(Code::TargetNotEmpty, format!("the target table `{db}`.`{name}` holds rows"))
+            .of_table(db, name))
+    }
+
+    /// One timestamp a job, from as few requests as PD allows.
+    async fn give_timestamps(&self, jobs: &mut [Job]) -> Result<(), Fault> {
+        const MOST: usize = 200_000;
+        for part in jobs.chunks_mut(MOST) {
+            let first =
+                self.cluster.pd.tso(part.len() as u32).await.map_err(|error| fault::of_cluster(&error))?;
+            for (ts, job) in (first..).zip(part) {
+                job.commit_ts = ts;
+            }
+        }
+        Ok(())
+    }
+
+    /// Enqueues every job without a result, the largest first, so that the tail is short.
+    async fn enqueue(&self, plan: &Plan) -> Result<(), Fault> {
+        let finished = self.ledger.finished_jobs().await.map_err(|error| fault::of_ledger(&error))?;
+        let mut open: Vec<(u64, u32)> = plan
+            .tables
+            .iter()
+            .flat_map(|table| {
+                let count = u64::from(table.jobs.end - table.jobs.start).max(1);
+                table.jobs.clone().map(move |job| (table.source_bytes / count, job))
+            })
+            .filter(|(_, job)| finished.binary_search(&JobId(*job)).is_err())
+            .collect();
+        open.sort_by_key(|&(bytes, job)| (std::cmp::Reverse(bytes), job));
+        let bodies: Vec<String> = open
+            .iter()
+            .filter_map(|&(_, job)| {
+                serde_json::to_string(&JobMessage { import_id: plan.import_id.clone(), job: JobId(job) }).ok()
+            })
+            .collect();
+        self.queue.send(&bodies).await.map_err(|error| fault::of_queue(&error))?;
+        tracing::info!(jobs = bodies.len(), queue = self.queue.name(), "jobs enqueued");
+        Ok(())
+    }
+}
+
+/// The conversion context of a session.
+pub fn context(session: &Session) -> Result<Context, Fault> {
+    let bad = |what: &str, message: String| Fault::new(Code::BadConfig, format!("{what}: {message}"));
+    let mode = SqlMode::parse(&session.sql_mode).map_err(|error| bad("tidb.sql-mode", error.to_string()))?;
+    let zone = TimeZone::parse(&session.time_zone)
+        .map_err(|error| bad("the session time zone", error.to_string()))?;
+    Ok(Context { mode, zone, now_micros: session.now_micros, ..Context::default() })
+}
+
+/// The encoder's options in a session.
+pub fn encoder_options(session: &Session) -> Result<EncoderOptions, Fault> {
+    Ok(EncoderOptions {
+        context: context(session)?,
+        auto_random_seed: 0,
+        new_collation: session.new_collation,
+    })
+}

@@ -1,2 +1,7 @@
-//! Placeholder.
-fn main() {}
+//! `thunderhead`: all services and tools in one binary.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    thunderhead::main()
+}

@@ -34,7 +34,13 @@ pub enum ErrorKind {
 impl ErrorKind {
     /// Whether the same call may succeed later without anybody changing anything.
     pub const fn is_retryable(self) -> bool {
-        matches!(self, Self::Unreachable | Self::Busy | Self::Timeout)
+        match self {
+            Self::Unreachable | Self::Busy | Self::Timeout => true,
+            // TiDB passes on that PD or TiKV timed out, is busy or has no region; a lock wait, a deadlock
+            // and a schema that changed meanwhile pass by themselves.
+            Self::Sql { code } => matches!(code, 9001..=9005 | 1205 | 1213 | 8027 | 8028),
+            _ => false,
+        }
     }
 
     const fn hint(self) -> &'static str {
@@ -43,7 +49,9 @@ impl ErrorKind {
             Self::NotFound => "it was dropped, moved or never existed; check the name",
             Self::Busy => "lower the concurrency or wait until the server has caught up",
             Self::DiskFull => "add disk space or stores, then run again",
-            Self::Protocol => "check that the server's version is supported and the endpoint is the right one",
+            Self::Protocol => {
+                "check that the server's version is supported and the endpoint is the right one"
+            }
             Self::Sql { .. } => "check the statement, the user's privileges and the object's state",
             Self::Timeout => "check the server's load and the network between here and there",
             Self::Rejected => "check credentials, certificates and the state of the cluster",

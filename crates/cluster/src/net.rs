@@ -95,8 +95,10 @@ impl Http {
         connect_timeout: Duration,
         timeout: Duration,
     ) -> Result<Self, ClusterError> {
-        let bad = |error: reqwest::Error| ClusterError::from_reqwest("tls", "cannot use the certificates", &error);
-        let mut builder = reqwest::Client::builder().connect_timeout(connect_timeout).timeout(timeout).no_proxy();
+        let bad =
+            |error: reqwest::Error| ClusterError::from_reqwest("tls", "cannot use the certificates", &error);
+        let mut builder =
+            reqwest::Client::builder().connect_timeout(connect_timeout).timeout(timeout).no_proxy();
         if let Some(material) = tls {
             builder =
                 builder.tls_certs_only(reqwest::Certificate::from_pem_bundle(&material.ca).map_err(bad)?);
@@ -140,7 +142,9 @@ impl Http {
             {
                 ErrorKind::NotFound
             }
-            500..=599 if lower.contains("not leader") || lower.contains("no leader") => ErrorKind::Unreachable,
+            500..=599 if lower.contains("not leader") || lower.contains("no leader") => {
+                ErrorKind::Unreachable
+            }
             _ => ErrorKind::Protocol,
         };
         let shown: String = text.trim().trim_matches('"').chars().take(300).collect();
@@ -165,4 +169,17 @@ pub(crate) fn parse<T: serde::de::DeserializeOwned>(
 ) -> Result<T, ClusterError> {
     serde_json::from_str(text)
         .map_err(|error| ClusterError::protocol(address, format!("{path} answered unexpected json: {error}")))
+}
+
+/// Escapes bytes for a path segment or a query value.
+pub(crate) fn percent(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for &byte in bytes {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
+            text.push(char::from(byte));
+        } else {
+            text.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    text
 }

@@ -39,7 +39,7 @@ impl ClusterOptions {
             tls: None,
             connect_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(30),
-            write_timeout: Duration::from_secs(15 * 60),
+            write_timeout: Duration::from_mins(15),
             connections_per_store: 4,
             request_source: "external_thunderhead_lightning".to_owned(),
             resource_group: String::new(),
@@ -129,8 +129,9 @@ impl TlsOptions {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, ClusterError> {
-    std::fs::read(path)
-        .map_err(|error| ClusterError::new(ErrorKind::InvalidInput, path.display().to_string(), error.to_string()))
+    std::fs::read(path).map_err(|error| {
+        ClusterError::new(ErrorKind::InvalidInput, path.display().to_string(), error.to_string())
+    })
 }
 
 /// `http(s)://host:port` of an address that may or may not carry a scheme.

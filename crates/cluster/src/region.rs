@@ -4,6 +4,7 @@
 //! such a moment as a whole, because files written under one epoch may only be ingested under it.
 
 use std::collections::BTreeMap;
+use std::ops::Bound::{Excluded, Included, Unbounded};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use th_proto::{metapb, pdpb};
@@ -85,8 +86,8 @@ pub fn covers(regions: &[RegionInfo], start: &[u8], end: &[u8]) -> bool {
         [left, right] => !left.region.end_key.is_empty() && left.region.end_key == right.region.start_key,
         _ => true,
     });
-    let reaches = last.region.end_key.is_empty()
-        || (!end.is_empty() && end <= last.region.end_key.as_slice());
+    let reaches =
+        last.region.end_key.is_empty() || (!end.is_empty() && end <= last.region.end_key.as_slice());
     joined && first.region.start_key.as_slice() <= start && reaches
 }
 
@@ -100,7 +101,7 @@ impl RegionCache {
     /// The cached region that holds a memcomparable key.
     pub fn find(&self, encoded: &[u8]) -> Option<Arc<RegionInfo>> {
         let by_start = self.by_start.lock().unwrap_or_else(PoisonError::into_inner);
-        let (_, region) = by_start.range::<[u8], _>(..=encoded).next_back()?;
+        let (_, region) = by_start.range::<[u8], _>((Unbounded, Included(encoded))).next_back()?;
         region.contains(encoded).then(|| Arc::clone(region))
     }
 
@@ -113,7 +114,10 @@ impl RegionCache {
         if by_start.len() >= CACHE_LIMIT {
             by_start.clear();
         }
-        let before = by_start.range::<[u8], _>(..start.as_slice()).next_back().map(|(key, _)| key.clone());
+        let before = by_start
+            .range::<[u8], _>((Unbounded, Excluded(start.as_slice())))
+            .next_back()
+            .map(|(key, _)| key.clone());
         if let Some(key) = before
             && by_start.get(&key).is_some_and(|left| left.contains(&start))
         {

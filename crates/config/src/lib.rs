@@ -10,8 +10,8 @@ mod thunderhead;
 mod types;
 
 pub use lightning::{
-    Checkpoint, Conflict, Cron, Csv, FileRule, IgnoreColumns, Lightning, Mydumper, PostRestore, Route, Extractor, Security,
-    Tidb, TikvImporter,
+    Checkpoint, Conflict, Cron, Csv, Extractor, FileRule, IgnoreColumns, Lightning, Mydumper, PostRestore,
+    Route, Security, Tidb, TikvImporter,
 };
 pub use load::{ConfigError, parse};
 pub use thunderhead::{Ingest, Thunderhead};

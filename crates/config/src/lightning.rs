@@ -204,9 +204,17 @@ section! {
 
 /// Everything but the system databases.
 fn default_filter() -> Vec<String> {
-    ["*.*", "!mysql.*", "!sys.*", "!INFORMATION_SCHEMA.*", "!PERFORMANCE_SCHEMA.*", "!METRICS_SCHEMA.*", "!INSPECTION_SCHEMA.*"]
-        .map(str::to_owned)
-        .to_vec()
+    [
+        "*.*",
+        "!mysql.*",
+        "!sys.*",
+        "!INFORMATION_SCHEMA.*",
+        "!PERFORMANCE_SCHEMA.*",
+        "!METRICS_SCHEMA.*",
+        "!INSPECTION_SCHEMA.*",
+    ]
+    .map(str::to_owned)
+    .to_vec()
 }
 
 section! {

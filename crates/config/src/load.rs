@@ -40,7 +40,10 @@ fn validate(config: &Config) -> Result<(), ConfigError> {
     if !csv.delimiter.is_empty()
         && (csv.separator.starts_with(&csv.delimiter) || csv.delimiter.starts_with(&csv.separator))
     {
-        return invalid("mydumper.csv.delimiter", "neither of separator and delimiter may begin with the other");
+        return invalid(
+            "mydumper.csv.delimiter",
+            "neither of separator and delimiter may begin with the other",
+        );
     }
     if let Some(escape) = &csv.escaped_by
         && escape.chars().count() > 1
@@ -56,7 +59,8 @@ fn validate(config: &Config) -> Result<(), ConfigError> {
     if !matches!(config.tikv_importer.backend.as_str(), "local" | "tidb" | "importer" | "import-into") {
         return invalid("tikv-importer.backend", "must be `local`, `tidb` or `importer`");
     }
-    if !matches!(config.conflict.strategy.as_str(), "" | "error" | "replace" | "ignore" | "remove" | "record") {
+    if !matches!(config.conflict.strategy.as_str(), "" | "error" | "replace" | "ignore" | "remove" | "record")
+    {
         return invalid("conflict.strategy", "must be empty, `error`, `replace` or `ignore`");
     }
     if config.thunderhead.max_receives == 0 {

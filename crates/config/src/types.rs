@@ -229,10 +229,14 @@ mod tests {
 
     #[test]
     fn sizes_and_durations_are_read_as_lightning_reads_them() {
-        for (text, bytes) in [("96MiB", 96 << 20), ("16KB", 16_000), ("512", 512), ("1.5 GiB", 3 << 29), ("2g", 2_000_000_000)] {
+        for (text, bytes) in
+            [("96MiB", 96 << 20), ("16KB", 16_000), ("512", 512), ("1.5 GiB", 3 << 29), ("2g", 2_000_000_000)]
+        {
             assert_eq!(text.parse(), Ok(ByteSize(bytes)), "{text}");
         }
-        for (text, millis) in [("5m", 300_000), ("1h30m", 5_400_000), ("250ms", 250), ("0", 0), ("1.5s", 1500)] {
+        for (text, millis) in
+            [("5m", 300_000), ("1h30m", 5_400_000), ("250ms", 250), ("0", 0), ("1.5s", 1500)]
+        {
             assert_eq!(text.parse(), Ok(Span(Duration::from_millis(millis))), "{text}");
         }
         for text in ["", "5", "5x", "-1s"] {

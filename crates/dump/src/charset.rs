@@ -89,8 +89,7 @@ impl CharacterSet {
         let mut rest = bytes;
         let mut buffer = [0_u8; 1024];
         loop {
-            let (result, read, written) =
-                decoder.decode_to_utf8_without_replacement(rest, &mut buffer, true);
+            let (result, read, written) = decoder.decode_to_utf8_without_replacement(rest, &mut buffer, true);
             out.extend_from_slice(buffer.get(..written).unwrap_or_default());
             rest = rest.get(read..).unwrap_or_default();
             match result {

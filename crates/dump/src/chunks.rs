@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::dump::{Compression, DataFile, Format};
 use crate::error::OptionError;
+use crate::split::Split;
 
 /// How files are cut.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,35 +67,50 @@ pub fn plan_chunks(
     options: &ChunkOptions,
     first_base: u64,
 ) -> Result<Vec<Chunk>, OptionError> {
+    plan_chunks_with_splits(files, &[], options, first_base)
+}
+
+/// As [`plan_chunks`], with some files cut into pieces: `splits[i]`, if there is one, belongs to
+/// `files[i]` (see [`crate::split_csv`]).
+///
+/// # Errors
+/// When the ids would exceed 63 bits.
+pub fn plan_chunks_with_splits(
+    files: &[DataFile],
+    splits: &[Option<Split>],
+    options: &ChunkOptions,
+    first_base: u64,
+) -> Result<Vec<Chunk>, OptionError> {
     let mut base = first_base;
     let mut chunks = Vec::with_capacity(files.len());
     for (file_index, file) in files.iter().enumerate() {
-        let count = row_id_count(file, options);
-        chunks.push(Chunk {
-            file_index,
-            start: 0,
-            end: file.size,
-            row_id_base: base,
-            row_id_count: count,
-            columns: None,
-        });
-        base = base.checked_add(count).filter(|end| *end <= i64::MAX as u64).ok_or_else(|| OptionError {
-            option: "mydumper.data-source-dir",
-            problem: format!(
-                "the files of `{}`.`{}` may hold more rows than there are row ids; import them in parts",
-                file.source.0, file.source.1
-            ),
-        })?;
+        let split = splits.get(file_index).and_then(Option::as_ref);
+        let cuts = split.map_or(&[][..], |split| split.cuts.as_slice());
+        let ends = cuts.iter().copied().chain([file.size]);
+        let starts = [0].into_iter().chain(cuts.iter().copied());
+        for (start, end) in starts.zip(ends) {
+            let count = row_id_count(file, end.saturating_sub(start), options);
+            let columns = split.filter(|_| start > 0).and_then(|split| split.columns.clone());
+            chunks.push(Chunk { file_index, start, end, row_id_base: base, row_id_count: count, columns });
+            base =
+                base.checked_add(count).filter(|end| i64::try_from(*end).is_ok()).ok_or_else(|| OptionError {
+                    option: "mydumper.data-source-dir",
+                    problem: format!(
+                        "the files of `{}`.`{}` may hold more rows than there are row ids; import them in parts",
+                        file.source.0, file.source.1
+                    ),
+                })?;
+        }
     }
     Ok(chunks)
 }
 
-/// The most rows a file can hold.
-fn row_id_count(file: &DataFile, options: &ChunkOptions) -> u64 {
+/// The most rows that `bytes` of a file can hold.
+fn row_id_count(file: &DataFile, bytes: u64, options: &ChunkOptions) -> u64 {
     let columns = options.columns.max(1);
     let size = match file.compression {
-        Compression::None if file.format != Format::Parquet => file.size,
-        _ => file.size.saturating_mul(options.expansion.max(1)),
+        Compression::None if file.format != Format::Parquet => bytes,
+        _ => bytes.saturating_mul(options.expansion.max(1)),
     };
     let shortest_row = match file.format {
         Format::Csv => columns,
@@ -150,7 +166,8 @@ mod tests {
 
     #[test]
     fn ids_that_do_not_fit_are_an_error() {
-        let files = [file(Format::Csv, Compression::None, u64::MAX / 2), file(Format::Csv, Compression::None, 9)];
+        let files =
+            [file(Format::Csv, Compression::None, u64::MAX / 2), file(Format::Csv, Compression::None, 9)];
         assert!(plan_chunks(&files, &ChunkOptions::default(), 0).is_err());
     }
 }

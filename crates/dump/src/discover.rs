@@ -20,7 +20,7 @@ use crate::route::{Route, Router};
 use crate::store::Store;
 
 /// The longest wait for one page of a listing.
-const PAGE_TIMEOUT: Duration = Duration::from_secs(120);
+const PAGE_TIMEOUT: Duration = Duration::from_mins(2);
 /// A `metadata` file larger than this is not one.
 const METADATA_LIMIT: u64 = 1 << 20;
 
@@ -90,9 +90,8 @@ async fn list(store: &Store) -> Result<Vec<Listed>, DumpError> {
     let mut pages = store.object_store.list(prefix);
     let mut objects = Vec::new();
     loop {
-        let next = tokio::time::timeout(PAGE_TIMEOUT, pages.next()).await.map_err(|_| DumpError::Timeout {
-            location: store.display_base.clone(),
-            seconds: PAGE_TIMEOUT.as_secs(),
+        let next = tokio::time::timeout(PAGE_TIMEOUT, pages.next()).await.map_err(|_| {
+            DumpError::Timeout { location: store.display_base.clone(), seconds: PAGE_TIMEOUT.as_secs() }
         })?;
         match next {
             None => return Ok(objects),
@@ -133,9 +132,10 @@ fn assemble(store: &Store, objects: &[Listed], rules: &Rules) -> Result<(Dump, O
     let mut sorted = Sorted::default();
     let mut metadata = None;
     for object in objects {
-        let routed = file_router
-            .route(&object.path)
-            .map_err(|problem| DumpError::File { object: store.display(&object.path).to_string(), problem })?;
+        let routed = file_router.route(&object.path).map_err(|problem| DumpError::File {
+            object: store.display(&object.path).to_string(),
+            problem,
+        })?;
         let Some(routed) = routed else {
             if object.path == "metadata" && object.size <= METADATA_LIMIT {
                 let compression = Compression::None;

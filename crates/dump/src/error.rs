@@ -357,7 +357,9 @@ pub enum ReadError {
         problem: String,
     },
     /// The object is another one than was listed when the import was planned.
-    #[error("{object} changed since it was planned ({problem}); plan the import again from a source that stays")]
+    #[error(
+        "{object} changed since it was planned ({problem}); plan the import again from a source that stays"
+    )]
     Changed {
         /// The object.
         object: String,

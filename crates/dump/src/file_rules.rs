@@ -88,7 +88,14 @@ const DEFAULT_RULES: [(&str, &str, &str, &str, &str, &str); 8] = [
     (r"(?i).*\.(sql|csv|parquet)(\.(\w+))?\.(bak|BAK)$", "", "", "ignore", "", ""),
     (r"(?i)^(?:[^/]*/)*([^/.]+)-schema-create\.sql(?:\.(\w*?))?$", "$1", "", "schema-schema", "", "$2"),
     // Lightning has no rule for sequences: it takes the file for data and fails.
-    (r"(?i)^(?:[^/]*/)*([^/.]+)\.(.*?)-schema-sequence\.sql(?:\.(\w*?))?$", "$1", "$2", "sequence-schema", "", "$3"),
+    (
+        r"(?i)^(?:[^/]*/)*([^/.]+)\.(.*?)-schema-sequence\.sql(?:\.(\w*?))?$",
+        "$1",
+        "$2",
+        "sequence-schema",
+        "",
+        "$3",
+    ),
     (r"(?i)^(?:[^/]*/)*([^/.]+)\.(.*?)-schema\.sql(?:\.(\w*?))?$", "$1", "$2", "table-schema", "", "$3"),
     (r"(?i)^(?:[^/]*/)*([^/.]+)\.(.*?)-schema-view\.sql(?:\.(\w*?))?$", "$1", "$2", "view-schema", "", "$3"),
     // The compression that some writers put before `.parquet` is inside the file.
@@ -250,8 +257,10 @@ fn pieces(template: &str) -> Vec<Piece<'_>> {
         if let Some(next) = after.strip_prefix('$') {
             out.push(Piece::Text("$"));
             rest = next;
-        } else if let Some((name, next)) =
-            after.strip_prefix('{').and_then(|inner| inner.split_once('}')).filter(|(name, _)| !name.is_empty() && name.chars().all(is_word))
+        } else if let Some((name, next)) = after
+            .strip_prefix('{')
+            .and_then(|inner| inner.split_once('}'))
+            .filter(|(name, _)| !name.is_empty() && name.chars().all(is_word))
         {
             out.push(Piece::Reference(name));
             rest = next;
@@ -305,7 +314,9 @@ fn check_references(pattern: &Regex, template: &str) -> Result<(), String> {
             Err(_) => pattern.capture_names().flatten().any(|known| known == name),
         };
         if !known {
-            return Err(format!("template {template:?} refers to ${name}, which the pattern does not capture"));
+            return Err(format!(
+                "template {template:?} refers to ${name}, which the pattern does not capture"
+            ));
         }
     }
     Ok(())
@@ -369,13 +380,25 @@ mod tests {
             ("shop.q-schema-sequence.sql", (SequenceSchema, s("shop"), s("q"), s(""), Compression::None)),
             ("shop.t.sql", (Data(Format::Sql), s("shop"), s("t"), s(""), Compression::None)),
             ("shop.t.000001.SQL", (Data(Format::Sql), s("shop"), s("t"), s("000001"), Compression::None)),
-            ("shop.t.0000000010000.csv.zst", (Data(Format::Csv), s("shop"), s("t"), s("0000000010000"), Compression::Zstd)),
+            (
+                "shop.t.0000000010000.csv.zst",
+                (Data(Format::Csv), s("shop"), s("t"), s("0000000010000"), Compression::Zstd),
+            ),
             ("x/shop.t.1.csv.snappy", (Data(Format::Csv), s("shop"), s("t"), s("1"), Compression::Snappy)),
             ("shop.a.b.c.parquet", (Data(Format::Parquet), s("shop"), s("a.b.c"), s(""), Compression::None)),
-            ("shop.t.0001.snappy.parquet", (Data(Format::Parquet), s("shop"), s("t"), s("0001"), Compression::None)),
+            (
+                "shop.t.0001.snappy.parquet",
+                (Data(Format::Parquet), s("shop"), s("t"), s("0001"), Compression::None),
+            ),
             ("sh%2Eop.t%25x.sql", (Data(Format::Sql), s("sh.op"), s("t%x"), s(""), Compression::None)),
-            ("app.odd `name`.000000000.sql", (Data(Format::Sql), s("app"), s("odd `name`"), s("000000000"), Compression::None)),
-            ("x`f\"n.exotic`table``name.sql", (Data(Format::Sql), s("x`f\"n"), s("exotic`table``name"), s(""), Compression::None)),
+            (
+                "app.odd `name`.000000000.sql",
+                (Data(Format::Sql), s("app"), s("odd `name`"), s("000000000"), Compression::None),
+            ),
+            (
+                "x`f\"n.exotic`table``name.sql",
+                (Data(Format::Sql), s("x`f\"n"), s("exotic`table``name"), s(""), Compression::None),
+            ),
             ("shop.100%.sql", (Data(Format::Sql), s("shop"), s("100%"), s(""), Compression::None)),
             ("shop.t-schema-trigger.sql", (Ignore, s(""), s(""), s(""), Compression::None)),
             ("shop-schema-post.sql.gz", (Ignore, s(""), s(""), s(""), Compression::None)),
@@ -406,7 +429,8 @@ mod tests {
     fn custom_rules_come_first_and_fill_templates() {
         let rules = [
             FileRule {
-                pattern: r"(?i)^(?:[^/]*/)*(?P<db>[a-z0-9]+)/([a-z]+)[0-9]*\.(sql|csv)(?:\.([0-9]+))?$".into(),
+                pattern: r"(?i)^(?:[^/]*/)*(?P<db>[a-z0-9]+)/([a-z]+)[0-9]*\.(sql|csv)(?:\.([0-9]+))?$"
+                    .into(),
                 schema: "${db}".into(),
                 table: "$2_$$".into(),
                 kind: "$3".into(),

@@ -35,16 +35,19 @@ mod options;
 mod route;
 mod row_reader;
 mod scan;
+mod split;
 mod sql;
 mod store;
 mod window;
 
 pub use charset::CharacterSet;
-pub use chunks::{Chunk, ChunkOptions, plan_chunks};
+pub use chunks::{Chunk, ChunkOptions, plan_chunks, plan_chunks_with_splits};
 pub use discover::{Rules, discover};
 pub use dump::{Compression, DataFile, Database, Dump, File, Format, Sequence, TableFiles, View};
-pub use error::{DumpError, DumpErrorKind, LocationError, OptionError, ReadError, ReadErrorKind, StorageFailure};
-pub use file_rules::{FileKind, FileRule, FileRouter, RoutedFile};
+pub use error::{
+    DumpError, DumpErrorKind, LocationError, OptionError, ReadError, ReadErrorKind, StorageFailure,
+};
+pub use file_rules::{FileKind, FileRouter, FileRule, RoutedFile};
 pub use filter::TableFilter;
 pub use lines::line_of;
 pub use location::Location;
@@ -52,4 +55,5 @@ pub use metadata::Metadata;
 pub use options::{CsvOptions, IoOptions, ReadOptions};
 pub use route::{Extractor, Route, Routed, Router};
 pub use row_reader::{RowReader, SourceRow};
+pub use split::{Split, split_csv};
 pub use store::Store;

@@ -22,8 +22,16 @@ pub(crate) enum Service {
 }
 
 /// Parameters that are shown; everything else that is known is a secret or of no interest in a message.
-const SHOWN: [&str; 8] =
-    ["endpoint", "region", "provider", "account-name", "storage-class", "force-path-style", "role-arn", "profile"];
+const SHOWN: [&str; 8] = [
+    "endpoint",
+    "region",
+    "provider",
+    "account-name",
+    "storage-class",
+    "force-path-style",
+    "role-arn",
+    "profile",
+];
 /// Parameters whose values are replaced when the location is shown.
 const SECRET: [&str; 6] =
     ["access-key", "secret-access-key", "session-token", "sas-token", "account-key", "encryption-key"];

@@ -57,7 +57,10 @@ mod tests {
         let m = Metadata::parse(&file, text);
         assert_eq!(m.started.as_deref(), Some("2026-11-21 09:44:43"));
         assert_eq!(m.finished.as_deref(), Some("2026-11-21 09:44:44"));
-        assert_eq!((m.log.as_deref(), m.position.as_deref()), (Some("tidb-binlog"), Some("470615138893037568")));
+        assert_eq!(
+            (m.log.as_deref(), m.position.as_deref()),
+            (Some("tidb-binlog"), Some("470615138893037568"))
+        );
         assert_eq!(m.gtid, None);
         assert_eq!(Metadata::parse(&file, "Started dump at: x").finished, None);
     }

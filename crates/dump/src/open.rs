@@ -19,11 +19,11 @@ use crate::location::{Location, Service};
 use crate::store::Store;
 
 /// Time for one HTTP request including its body; parts are a few MiB.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
 /// Time to open a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time over all attempts of one request.
-const RETRY_TIMEOUT: Duration = Duration::from_secs(180);
+const RETRY_TIMEOUT: Duration = Duration::from_mins(3);
 
 impl Location {
     /// Opens the location for reading; a local folder must exist.
@@ -66,13 +66,6 @@ impl Location {
         LocationError::Client { location: self.to_string(), failure: StorageFailure::new(error) }
     }
 
-    fn client_options(&self, endpoint: Option<&str>) -> ClientOptions {
-        ClientOptions::new()
-            .with_timeout(REQUEST_TIMEOUT)
-            .with_connect_timeout(CONNECT_TIMEOUT)
-            .with_allow_http(endpoint.is_some_and(|e| e.starts_with("http://")))
-    }
-
     fn s3(&self) -> Result<AmazonS3Builder, LocationError> {
         let mut builder = AmazonS3Builder::from_env().with_bucket_name(&self.bucket).with_retry(retry());
         for unsupported in ["profile"] {
@@ -86,8 +79,7 @@ impl Location {
         if let Some(region) = self.parameter("region") {
             builder = builder.with_region(region);
         }
-        if let (Some(key), Some(secret)) =
-            (self.parameter("access-key"), self.parameter("secret-access-key"))
+        if let (Some(key), Some(secret)) = (self.parameter("access-key"), self.parameter("secret-access-key"))
         {
             builder = builder.with_access_key_id(key).with_secret_access_key(secret);
             if let Some(token) = self.parameter("session-token") {
@@ -124,12 +116,8 @@ impl Location {
         match (self.parameter("sse"), self.parameter("sse-kms-key-id")) {
             (Some("aws:kms"), Some(key)) => builder = builder.with_sse_kms_encryption(key),
             (Some(sse), _) => {
-                builder = builder.with_config(
-                    AmazonS3ConfigKey::Encryption(
-                        object_store::aws::S3EncryptionConfigKey::ServerSideEncryption,
-                    ),
-                    sse,
-                );
+                let key = "aws_server_side_encryption".parse().map_err(|e| self.failed(&e))?;
+                builder = builder.with_config(key, sse);
             }
             (None, _) => {}
         }
@@ -146,7 +134,7 @@ impl Location {
         } else if !has_identity && endpoint.as_deref().is_some_and(|e| e.starts_with("http://")) {
             builder = builder.with_access_key_id("test").with_secret_access_key("test");
         }
-        Ok(builder.with_client_options(self.client_options(endpoint.as_deref())))
+        Ok(builder.with_client_options(client_options(endpoint.as_deref())))
     }
 
     /// Path style is Lightning's default, but not on the clouds that have given it up.
@@ -168,7 +156,7 @@ impl Location {
         let mut builder = GoogleCloudStorageBuilder::from_env()
             .with_bucket_name(&self.bucket)
             .with_retry(retry())
-            .with_client_options(self.client_options(self.parameter("endpoint")));
+            .with_client_options(client_options(self.parameter("endpoint")));
         if let Some(file) = self.parameter("credentials-file") {
             builder = builder.with_service_account_path(file);
         }
@@ -188,7 +176,7 @@ impl Location {
         let mut builder = MicrosoftAzureBuilder::from_env()
             .with_container_name(&self.bucket)
             .with_retry(retry())
-            .with_client_options(self.client_options(self.parameter("endpoint")));
+            .with_client_options(client_options(self.parameter("endpoint")));
         if let Some(account) = self.parameter("account-name") {
             builder = builder.with_account(account);
         }
@@ -209,6 +197,13 @@ impl Location {
         }
         Ok(builder)
     }
+}
+
+fn client_options(endpoint: Option<&str>) -> ClientOptions {
+    ClientOptions::new()
+        .with_timeout(REQUEST_TIMEOUT)
+        .with_connect_timeout(CONNECT_TIMEOUT)
+        .with_allow_http(endpoint.is_some_and(|e| e.starts_with("http://")))
 }
 
 fn retry() -> RetryConfig {

@@ -71,7 +71,10 @@ impl CsvOptions {
         if !self.delimiter.is_empty()
             && (self.separator.starts_with(&self.delimiter) || self.delimiter.starts_with(&self.separator))
         {
-            return problem("mydumper.csv.separator", "separator and delimiter must not begin with each other");
+            return problem(
+                "mydumper.csv.separator",
+                "separator and delimiter must not begin with each other",
+            );
         }
         if !self.terminator.is_empty() && self.terminator == self.separator {
             return problem("mydumper.csv.terminator", "terminator and separator must differ");
@@ -111,12 +114,7 @@ pub struct IoOptions {
 
 impl Default for IoOptions {
     fn default() -> Self {
-        Self {
-            read_block: 4 << 20,
-            prefetch: 3,
-            request_timeout: Duration::from_secs(200),
-            retries: 2,
-        }
+        Self { read_block: 4 << 20, prefetch: 3, request_timeout: Duration::from_secs(200), retries: 2 }
     }
 }
 

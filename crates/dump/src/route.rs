@@ -163,8 +163,7 @@ fn compile_route(route: &Route, case_sensitive: bool) -> Result<CompiledRoute, S
                 if extractor.target_column.is_empty() {
                     return Err(format!("{name} needs a target-column"));
                 }
-                let regexp =
-                    compile_regex(&extractor.regexp, true).map_err(|e| format!("{name}: {e}"))?;
+                let regexp = compile_regex(&extractor.regexp, true).map_err(|e| format!("{name}: {e}"))?;
                 Ok((regexp, extractor.target_column.clone()))
             })
             .transpose()
@@ -221,8 +220,9 @@ mod tests {
     #[test]
     fn extractors_join_their_groups() {
         let mut rule = route("routes_a*", "t*", "routes_b", "u");
-        let extractor =
-            |regexp: &str, column: &str| Some(Extractor { regexp: regexp.into(), target_column: column.into() });
+        let extractor = |regexp: &str, column: &str| {
+            Some(Extractor { regexp: regexp.into(), target_column: column.into() })
+        };
         rule.extract_table = extractor("t(.*)", "c_table");
         rule.extract_schema = extractor("r(o)utes_a(.*)", "c_schema");
         rule.extract_source = extractor("mysql-(.*)", "c_source");

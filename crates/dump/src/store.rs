@@ -29,11 +29,8 @@ impl Store {
 
     /// The object's path in the store.
     pub fn path(&self, relative: &str) -> Result<Path, LocationError> {
-        let joined = if self.prefix.is_root() {
-            relative.to_owned()
-        } else {
-            format!("{}/{relative}", self.prefix)
-        };
+        let joined =
+            if self.prefix.is_root() { relative.to_owned() } else { format!("{}/{relative}", self.prefix) };
         Path::parse(&joined).map_err(|e| LocationError::Path {
             location: self.display(relative).to_string(),
             problem: e.to_string(),

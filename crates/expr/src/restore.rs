@@ -1,8 +1,8 @@
 //! Syntax tree to TiDB's text.
 //!
-//! TiDB stores expressions as text that its parser's `Restore` wrote, under three sets of flags: one for
-//! generated columns, expression indexes and partial indexes, one for partition expressions and one for
-//! column defaults. What is stored must be equal to the byte, or the table would differ from TiDB's own.
+//! TiDB stores expressions as text that its parser's `Restore` wrote, under two sets of flags: one for
+//! generated columns, expression indexes, partial indexes and defaults, one for partition expressions.
+//! What is stored must be equal to the byte, or the table would differ from TiDB's own.
 
 use th_types::{FieldType, flag, tp};
 
@@ -11,17 +11,15 @@ use crate::ast::{BinaryOp, CastForm, Node, TemporalKind, TrimDirection, UnaryOp}
 /// Which of TiDB's flag sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Style {
-    /// `generated_expr_string`, `condition_expr_string`: keywords and functions in lower case.
+    /// Everything but partitions: keywords and functions in lower case.
     Generated,
     /// `partition.expr`: upper case, parentheses around infix operators.
     Partition,
-    /// `default`: upper case.
-    Default,
 }
 
 /// The text of `node` in `style`.
 pub(crate) fn restore(node: &Node, style: Style) -> String {
-    let mut writer = Writer { out: String::new(), style };
+    let mut writer = Writer { out: String::new(), style, in_infix: false };
     writer.node(node);
     writer.out
 }
@@ -29,6 +27,8 @@ pub(crate) fn restore(node: &Node, style: Style) -> String {
 struct Writer {
     out: String,
     style: Style,
+    /// Within an infix operator that brackets were put around: BETWEEN gets them there, too.
+    in_infix: bool,
 }
 
 impl Writer {
@@ -130,11 +130,18 @@ impl Writer {
                 self.keyword(if *truth { " TRUE" } else { " FALSE" });
             }
             Node::Between { operand, low, high, not } => {
+                let brackets = self.in_infix;
+                if brackets {
+                    self.out.push('(');
+                }
                 self.node(operand);
                 self.keyword(if *not { " NOT BETWEEN " } else { " BETWEEN " });
                 self.node(low);
                 self.keyword(" AND ");
                 self.node(high);
+                if brackets {
+                    self.out.push(')');
+                }
             }
             Node::In { operand, list, not } => {
                 self.node(operand);
@@ -216,8 +223,10 @@ impl Writer {
 
     fn binary(&mut self, operator: BinaryOp, left: &Node, right: &Node) {
         let brackets = self.style == Style::Partition;
+        let outer = self.in_infix;
         if brackets {
             self.out.push('(');
+            self.in_infix = true;
         }
         self.node(left);
         let (spelling, keyword) = operator.spelling();
@@ -231,12 +240,15 @@ impl Writer {
         self.node(right);
         if brackets {
             self.out.push(')');
+            self.in_infix = outer;
         }
     }
 
     /// `b'…'` without leading zeros, as TiDB prints a bit literal.
     fn bits(&mut self, bytes: &[u8]) {
-        let digits: String = bytes.iter().map(|byte| format!("{byte:08b}")).collect();
+        let bit = |byte: u8, place: u8| if byte >> place & 1 == 1 { '1' } else { '0' };
+        let digits: String =
+            bytes.iter().flat_map(|byte| (0..8).rev().map(move |place| bit(*byte, place))).collect();
         let digits = digits.trim_start_matches('0');
         self.out.push_str("b'");
         self.out.push_str(if digits.is_empty() && !bytes.is_empty() { "0" } else { digits });

@@ -43,10 +43,7 @@ const GENERATED: &[(&str, &str)] = &[
     ("a IN (1, 'x', NULL)", "`a` in (1,_utf8mb4'x',null)"),
     ("a not like 'x%' escape '|'", "`a` not like _utf8mb4'x%' escape '|'"),
     ("a rlike 'x'", "`a` regexp _utf8mb4'x'"),
-    (
-        "case a when 1 then 'x' else 'y' end",
-        "case `a` when 1 then _utf8mb4'x' else _utf8mb4'y' end",
-    ),
+    ("case a when 1 then 'x' else 'y' end", "case `a` when 1 then _utf8mb4'x' else _utf8mb4'y' end"),
     ("t.a + `db`.`t`.`B c`", "`a` + `B c`"),
     ("d + interval 1 day", "date_add(`d`, interval 1 day)"),
     ("interval (1) sql_tsi_hour + d", "date_add(`d`, interval (1) hour)"),
@@ -106,6 +103,7 @@ fn a_partition_expression_is_in_upper_case_with_brackets() {
         ("unix_timestamp(t)", "UNIX_TIMESTAMP(`t`)"),
         ("id", "`id`"),
         ("a + b * 2", "(`a` + (`b` * 2))"),
+        ("1 + (a between 1 and 2)", "(1 + ((`a` BETWEEN 1 AND 2)))"),
     ] {
         assert_eq!(Expr::parse(written).map(|expr| expr.to_tidb_partition_text()).as_deref(), Ok(stored));
     }
@@ -113,7 +111,8 @@ fn a_partition_expression_is_in_upper_case_with_brackets() {
 
 #[test]
 fn columns_are_lower_case_and_named_once() {
-    let columns = Expr::parse("A + b * a + concat(C, t.d, case e when f then g else h end) ").map(|e| e.columns());
+    let columns =
+        Expr::parse("A + b * a + concat(C, t.d, case e when f then g else h end) ").map(|e| e.columns());
     let expected = ["a", "b", "c", "d", "e", "f", "g", "h"].map(String::from).to_vec();
     assert_eq!(columns, Ok(expected));
 }
@@ -121,12 +120,23 @@ fn columns_are_lower_case_and_named_once() {
 #[test]
 fn a_prefix_ends_where_the_expression_ends() {
     let text = "LEFT(a, 2)) STORED, b INT";
-    assert_eq!(Expr::parse_prefix(text).map(|(expr, end)| (expr.to_tidb_text(), end)).ok(), Some(("left(`a`, 2)".into(), 10)));
+    assert_eq!(
+        Expr::parse_prefix(text).map(|(expr, end)| (expr.to_tidb_text(), end)).ok(),
+        Some(("left(`a`, 2)".into(), 10))
+    );
 }
 
 #[test]
 fn bad_text_is_refused_with_its_place() {
-    for (text, place) in [("a +", 3), ("a b", 2), ("(a", 2), ("'x", 0), ("a between 1", 11), ("case end", 8), ("cast(a as)", 9)] {
+    for (text, place) in [
+        ("a +", 3),
+        ("a b", 2),
+        ("(a", 2),
+        ("'x", 0),
+        ("a between 1", 11),
+        ("case end", 8),
+        ("cast(a as)", 9),
+    ] {
         match Expr::parse(text) {
             Err(ExprError::Syntax { offset, .. }) => assert_eq!(offset, place, "{text}"),
             other => panic!("{text}: {other:?}"),
@@ -147,7 +157,8 @@ fn operand() -> impl Strategy<Value = String> {
         any::<u64>().prop_map(|v| v.to_string()),
         (0u32..1000, 0u32..1000).prop_map(|(a, b)| format!("{a}.{b}")),
         any::<f64>().prop_filter("finite", |v| v.is_finite()).prop_map(|v| format!("{:e}", v.abs())),
-        "[a-z'\\\\%_\u{e9}\n]{0,6}".prop_map(|v| format!("'{}'", v.replace('\\', "\\\\").replace('\'', "''"))),
+        "[a-z'\\\\%_\u{e9}\n]{0,6}"
+            .prop_map(|v| format!("'{}'", v.replace('\\', "\\\\").replace('\'', "''"))),
         "[0-9a-f]{2}".prop_map(|v| format!("x'{v}'")),
         Just("date'2020-02-03'".to_string()),
     ]
@@ -157,11 +168,31 @@ fn expression() -> impl Strategy<Value = String> {
     operand().prop_recursive(4, 24, 4, |inner| {
         let two = (inner.clone(), inner.clone());
         prop_oneof![
-            (two.clone(), prop_oneof![
-                Just("+"), Just("-"), Just("*"), Just("/"), Just("div"), Just("%"), Just("&"), Just("|"),
-                Just("^"), Just("<<"), Just(">>"), Just("="), Just("<=>"), Just("<>"), Just("<"), Just(">="),
-                Just("and"), Just("or"), Just("xor"),
-            ]).prop_map(|((a, b), op)| format!("{a} {op} {b}")),
+            (
+                two.clone(),
+                prop_oneof![
+                    Just("+"),
+                    Just("-"),
+                    Just("*"),
+                    Just("/"),
+                    Just("div"),
+                    Just("%"),
+                    Just("&"),
+                    Just("|"),
+                    Just("^"),
+                    Just("<<"),
+                    Just(">>"),
+                    Just("="),
+                    Just("<=>"),
+                    Just("<>"),
+                    Just("<"),
+                    Just(">="),
+                    Just("and"),
+                    Just("or"),
+                    Just("xor"),
+                ]
+            )
+                .prop_map(|((a, b), op)| format!("{a} {op} {b}")),
             inner.clone().prop_map(|a| format!("({a})")),
             inner.clone().prop_map(|a| format!("-({a})")),
             inner.clone().prop_map(|a| format!("not({a})")),

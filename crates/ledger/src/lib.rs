@@ -20,7 +20,7 @@ mod store;
 
 pub use layout::{JobId, Layout};
 pub use model::{
-    Bases, Chunk, Complete, Conflict, Failed, FORMAT, Job, JobFailure, JobResult, Outcome, Pairs, Plan, PlannedTable,
-    Session, TableReport, Target, Verdict,
+    Bases, Chunk, Complete, Conflict, FORMAT, Failed, Job, JobFailure, JobResult, Outcome, Pairs, Plan,
+    PlannedTable, Session, TableReport, Target, Verdict,
 };
 pub use store::{Ledger, LedgerError, Put};

@@ -30,7 +30,9 @@ pub enum LedgerError {
         source: object_store::Error,
     },
     /// The store has no conditional put, so nothing could be written once.
-    #[error("the store of {ledger} does not refuse to overwrite an object on request (conditional put), which the ledger needs; use another store for the ledger")]
+    #[error(
+        "the store of {ledger} does not refuse to overwrite an object on request (conditional put), which the ledger needs; use another store for the ledger"
+    )]
     NoConditionalPut {
         /// The ledger's URL.
         ledger: String,
@@ -44,7 +46,9 @@ pub enum LedgerError {
         message: String,
     },
     /// A document of a newer version.
-    #[error("{object} has format {found}, this program knows {FORMAT}; use the version of Thunderhead that wrote it")]
+    #[error(
+        "{object} has format {found}, this program knows {FORMAT}; use the version of Thunderhead that wrote it"
+    )]
     NewerFormat {
         /// The object's URL.
         object: String,
@@ -103,7 +107,11 @@ impl Ledger {
         format!("{}/{}", self.display, rest.trim_start_matches('/'))
     }
 
-    fn store_error(&self, action: &'static str, path: &Path) -> impl FnOnce(object_store::Error) -> LedgerError {
+    fn store_error(
+        &self,
+        action: &'static str,
+        path: &Path,
+    ) -> impl FnOnce(object_store::Error) -> LedgerError {
         let object = self.url(path);
         move |source| LedgerError::Store { action, object, source }
     }
@@ -127,7 +135,9 @@ impl Ledger {
         let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
         match self.store.put_opts(path, PutPayload::from(body), options).await {
             Ok(_) => Ok(true),
-            Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => Ok(false),
+            Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {
+                Ok(false)
+            }
             Err(object_store::Error::NotImplemented { .. } | object_store::Error::NotSupported { .. }) => {
                 Err(LedgerError::NoConditionalPut { ledger: self.display.clone() })
             }
@@ -137,11 +147,16 @@ impl Ledger {
 
     /// Writes a document once. A put whose answer was lost, or that the client retried by itself, is
     /// recognised as one's own by its contents.
-    async fn put_once<T: Serialize + DeserializeOwned>(&self, path: &Path, document: &T) -> Result<Put<T>, LedgerError> {
-        let body = Bytes::from(serde_json::to_vec_pretty(document).map_err(|error| LedgerError::Damaged {
-            object: self.url(path),
-            message: error.to_string(),
-        })?);
+    async fn put_once<T: Serialize + DeserializeOwned>(
+        &self,
+        path: &Path,
+        document: &T,
+    ) -> Result<Put<T>, LedgerError> {
+        let body =
+            Bytes::from(serde_json::to_vec_pretty(document).map_err(|error| LedgerError::Damaged {
+                object: self.url(path),
+                message: error.to_string(),
+            })?);
         let outcome = self.create(path, body.clone()).await;
         if let Ok(true) = outcome {
             return Ok(Put::Created);

@@ -108,7 +108,9 @@ impl Cluster {
         let mut batch = MetaBatch::default();
         let keyspace_0 = memcomparable::encode(b"x\0\0\0");
         let keyspace_1 = memcomparable::encode(b"x\0\0\x01");
-        for (start, end) in [(Vec::new(), keyspace_0.clone()), (keyspace_0, keyspace_1.clone()), (keyspace_1, Vec::new())] {
+        for (start, end) in
+            [(Vec::new(), keyspace_0.clone()), (keyspace_0, keyspace_1.clone()), (keyspace_1, Vec::new())]
+        {
             let id = self.alloc_id()?;
             let peers = self
                 .stores
@@ -237,7 +239,12 @@ impl Cluster {
 
     /// Lets a fault strike. Effects on regions and waits happen here; what is left for the caller
     /// (errors to give) comes back.
-    pub(crate) async fn strike(&self, kind: RequestKind, region: Option<u64>, store: Option<u64>) -> Option<Effect> {
+    pub(crate) async fn strike(
+        &self,
+        kind: RequestKind,
+        region: Option<u64>,
+        store: Option<u64>,
+    ) -> Option<Effect> {
         let effect = self.faults.strike(kind, region, store)?;
         tracing::debug!(?kind, ?region, ?store, ?effect, "fault strikes");
         let done = match (&effect, region) {
@@ -277,7 +284,13 @@ fn region_key(id: u64) -> String {
 
 /// A memcomparable key strictly between two memcomparable keys, if there is room for one.
 fn middle_key(start: &[u8], end: &[u8]) -> Option<Vec<u8>> {
-    let user = |key: &[u8]| if key.is_empty() { Vec::new() } else { memcomparable::decode(key).map(|(k, _)| k).unwrap_or_default() };
+    let user = |key: &[u8]| {
+        if key.is_empty() {
+            Vec::new()
+        } else {
+            memcomparable::decode(key).map(|(k, _)| k).unwrap_or_default()
+        }
+    };
     let (low, high) = (user(start), user(end));
     let shared = low.iter().zip(&high).take_while(|(a, b)| a == b).count();
     let number = |key: &[u8], missing: u8| {

@@ -165,7 +165,12 @@ impl Faults {
     }
 
     /// What strikes this request, if anything; counts it.
-    pub(crate) fn strike(&self, kind: RequestKind, region: Option<u64>, store: Option<u64>) -> Option<Effect> {
+    pub(crate) fn strike(
+        &self,
+        kind: RequestKind,
+        region: Option<u64>,
+        store: Option<u64>,
+    ) -> Option<Effect> {
         self.state(|state| {
             let matches = |fault: &Fault| {
                 (fault.on == RequestKind::Any || fault.on == kind)
@@ -225,7 +230,8 @@ mod tests {
 
     #[test]
     fn a_fault_is_written_as_short_json() {
-        let fault: Fault = serde_json::from_str(r#"{"on":"ingest","effect":{"server_is_busy":{"backoff_ms":5}}}"#).unwrap();
+        let fault: Fault =
+            serde_json::from_str(r#"{"on":"ingest","effect":{"server_is_busy":{"backoff_ms":5}}}"#).unwrap();
         assert_eq!((fault.times, fault.effect), (1, Effect::ServerIsBusy { backoff_ms: 5 }));
     }
 }

@@ -56,7 +56,7 @@ impl MetaStore {
     pub(crate) fn write(&self, batch: MetaBatch) -> Result<()> {
         let mut options = WriteOptions::default();
         options.set_sync(false);
-        self.db.write_opt(&batch.0, &options)?;
+        self.db.write_opt(batch.0, &options)?;
         Ok(())
     }
 

@@ -126,7 +126,10 @@ impl RegionMap {
     /// The region that ends where this key's region starts.
     pub(crate) fn previous(&self, key: &[u8]) -> Option<&Region> {
         let start = &self.containing(key)?.start;
-        self.by_start.range::<[u8], _>((Bound::Unbounded, Bound::Excluded(start.as_slice()))).next_back().map(|(_, r)| r)
+        self.by_start
+            .range::<[u8], _>((Bound::Unbounded, Bound::Excluded(start.as_slice())))
+            .next_back()
+            .map(|(_, r)| r)
     }
 
     /// Regions that overlap `[start, end)`, in order; empty end = infinity, `limit` ≤ 0 = no limit.
@@ -144,7 +147,11 @@ impl RegionMap {
     /// What a region becomes when it is cut at `keys` (ascending, strictly inside it): the new
     /// regions from the left and, last, the old one, which keeps the right end; all at the old
     /// version plus the number of cuts. `next_id` numbers new regions and peers.
-    pub(crate) fn plan_split(region: &Region, keys: &[Vec<u8>], mut next_id: impl FnMut() -> u64) -> Vec<Region> {
+    pub(crate) fn plan_split(
+        region: &Region,
+        keys: &[Vec<u8>],
+        mut next_id: impl FnMut() -> u64,
+    ) -> Vec<Region> {
         let version = region.version + keys.len() as u64;
         let mut start = region.start.clone();
         let mut parts = Vec::with_capacity(keys.len() + 1);
@@ -182,12 +189,16 @@ mod tests {
             next += 1;
             next
         });
-        let ranges: Vec<_> = parts.iter().map(|part| (part.id, part.start.clone(), part.end.clone(), part.version)).collect();
-        assert_eq!(ranges, [
-            (10, b"".to_vec(), b"b".to_vec(), 3),
-            (12, b"b".to_vec(), b"d".to_vec(), 3),
-            (2, b"d".to_vec(), b"".to_vec(), 3)
-        ]);
+        let ranges: Vec<_> =
+            parts.iter().map(|part| (part.id, part.start.clone(), part.end.clone(), part.version)).collect();
+        assert_eq!(
+            ranges,
+            [
+                (10, b"".to_vec(), b"b".to_vec(), 3),
+                (12, b"b".to_vec(), b"d".to_vec(), 3),
+                (2, b"d".to_vec(), b"".to_vec(), 3)
+            ]
+        );
         let mut map = RegionMap::from_regions([whole()]);
         for part in parts {
             map.put(part);

@@ -87,7 +87,10 @@ async fn too_many_receptions_make_a_dead_letter(queue: &dyn Queue, max_receives:
             Err(error) => panic!("{error}"),
         }
     }
-    assert!(queue.receive(1, Duration::from_secs(1)).await.expect("receive").is_empty(), "came once too often");
+    assert!(
+        queue.receive(1, Duration::from_secs(1)).await.expect("receive").is_empty(),
+        "came once too often"
+    );
     assert_eq!(queue.depth().await.expect("depth").dead, 1);
     assert_eq!(queue.dead_letters(10).await.expect("dead letters"), ["poison"]);
 }

@@ -81,11 +81,7 @@ pub trait Queue: Send + Sync {
     fn receive(&self, max: usize, wait: Duration) -> BoxFuture<'_, Result<Vec<Message>, QueueError>>;
 
     /// Hides a received message for `visibility` from now on; zero gives it back at once.
-    fn extend<'a>(
-        &'a self,
-        receipt: &'a str,
-        visibility: Duration,
-    ) -> BoxFuture<'a, Result<(), QueueError>>;
+    fn extend<'a>(&'a self, receipt: &'a str, visibility: Duration) -> BoxFuture<'a, Result<(), QueueError>>;
 
     /// Removes a received message for good. Acknowledging one that is gone already is no error.
     fn acknowledge<'a>(&'a self, receipt: &'a str) -> BoxFuture<'a, Result<(), QueueError>>;

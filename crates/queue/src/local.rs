@@ -113,11 +113,7 @@ impl Queue for LocalQueue {
         .boxed()
     }
 
-    fn extend<'a>(
-        &'a self,
-        receipt: &'a str,
-        visibility: Duration,
-    ) -> BoxFuture<'a, Result<(), QueueError>> {
+    fn extend<'a>(&'a self, receipt: &'a str, visibility: Duration) -> BoxFuture<'a, Result<(), QueueError>> {
         let result = self.with_state(|state| {
             if visibility.is_zero() {
                 let (body, receives, _) = state.in_flight.remove(receipt).ok_or(QueueError::StaleReceipt)?;

@@ -69,9 +69,9 @@ impl SqsQueue {
             Some("AWS.SimpleQueueService.NonExistentQueue" | "QueueDoesNotExist") => {
                 QueueError::NotFound(self.url.clone())
             }
-            Some("ReceiptHandleIsInvalid" | "MessageNotInflight" | "AWS.SimpleQueueService.MessageNotInflight") => {
-                QueueError::StaleReceipt
-            }
+            Some(
+                "ReceiptHandleIsInvalid" | "MessageNotInflight" | "AWS.SimpleQueueService.MessageNotInflight",
+            ) => QueueError::StaleReceipt,
             // SQS words an expired receipt handle as an invalid parameter.
             Some("InvalidParameterValue") if action == "extend" || action == "acknowledge" => {
                 QueueError::StaleReceipt
@@ -181,7 +181,9 @@ impl Queue for SqsQueue {
                 let receives = message
                     .attributes
                     .as_ref()
-                    .and_then(|attributes| attributes.get(&MessageSystemAttributeName::ApproximateReceiveCount))
+                    .and_then(|attributes| {
+                        attributes.get(&MessageSystemAttributeName::ApproximateReceiveCount)
+                    })
                     .and_then(|text| text.parse().ok())
                     .unwrap_or(1);
                 Some(Message { body: message.body?, receipt: message.receipt_handle?, receives })
@@ -191,11 +193,7 @@ impl Queue for SqsQueue {
         .boxed()
     }
 
-    fn extend<'a>(
-        &'a self,
-        receipt: &'a str,
-        visibility: Duration,
-    ) -> BoxFuture<'a, Result<(), QueueError>> {
+    fn extend<'a>(&'a self, receipt: &'a str, visibility: Duration) -> BoxFuture<'a, Result<(), QueueError>> {
         async move {
             let entry = ChangeMessageVisibilityBatchRequestEntry::builder()
                 .id("0")
@@ -286,7 +284,8 @@ mod tests {
 
     #[test]
     fn the_dead_letter_queue_is_named_by_the_redrive_policy() {
-        let policy = r#"{"deadLetterTargetArn":"arn:aws:sqs:eu-west-1:123:import-dead","maxReceiveCount":"3"}"#;
+        let policy =
+            r#"{"deadLetterTargetArn":"arn:aws:sqs:eu-west-1:123:import-dead","maxReceiveCount":"3"}"#;
         assert_eq!(dead_letter_name(policy).as_deref(), Some("import-dead"));
         assert_eq!(dead_letter_name("{}"), None);
         assert_eq!(dead_letter_name("not json"), None);

@@ -134,7 +134,7 @@ pub struct IndexInfo {
     #[serde(rename = "idx_name")]
     pub name: Name,
     /// Columns in key order.
-    #[serde(rename = "idx_cols")]
+    #[serde(rename = "idx_cols", default, deserialize_with = "null_is_default")]
     pub columns: Vec<IndexColumn>,
     /// See [`SchemaState`].
     pub state: u8,
@@ -272,6 +272,12 @@ pub struct TableInfo {
     /// AUTO_RANDOM_BASE given in the DDL.
     #[serde(default)]
     pub auto_rand_id: i64,
+    /// Largest column id ever given.
+    #[serde(rename = "max_col_id", default)]
+    pub max_column_id: i64,
+    /// Largest index id ever given.
+    #[serde(rename = "max_idx_id", default)]
+    pub max_index_id: i64,
     /// SHARD_ROW_ID_BITS.
     #[serde(rename = "ShardRowIDBits", default)]
     pub shard_row_id_bits: u64,
@@ -284,6 +290,9 @@ pub struct TableInfo {
     /// AUTO_RANDOM range bits (0 = 64).
     #[serde(default)]
     pub auto_random_range_bits: u64,
+    /// PRE_SPLIT_REGIONS (a power of two's exponent).
+    #[serde(default)]
+    pub pre_split_regions: u64,
     /// Partitioning.
     #[serde(default)]
     pub partition: Option<PartitionInfo>,

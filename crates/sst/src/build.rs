@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 
 use rocksdb::{BlockBasedOptions, ChecksumType, DBCompressionType, Options, SstFileWriter};
 
+use crate::SstError;
 use crate::mvcc::{self, WriteKind, WriteRecord};
-use crate::{SstError, memcomparable};
 
 /// Newest block-based table format that TiKV's RocksDB is known to read.
 const FORMAT_VERSION: i32 = 5;
@@ -293,9 +293,4 @@ fn rocksdb_options(compression: Compression) -> &'static Options {
         options.set_compression_type(kind);
         options
     })
-}
-
-/// The range that `SSTMeta.range` should say for raw user keys `first ..= last`.
-pub fn meta_range(first: &[u8], last: &[u8]) -> (Vec<u8>, Vec<u8>) {
-    (memcomparable::encode(first), memcomparable::encode(last))
 }

@@ -4,7 +4,9 @@
 #[derive(Debug, thiserror::Error)]
 pub enum SstError {
     /// A key is not greater than the one before it.
-    #[error("keys must be added in strict ascending order: entry {entry} is not greater than the one before it")]
+    #[error(
+        "keys must be added in strict ascending order: entry {entry} is not greater than the one before it"
+    )]
     NotAscending {
         /// Number of the offending entry, from 0.
         entry: u64,

@@ -76,7 +76,8 @@ pub fn encode_data_key(user_key: &[u8], ts: u64) -> Vec<u8> {
 /// Splits a data key into `(memcomparable user key, timestamp)`.
 pub fn split_data_key(data_key: &[u8]) -> Result<(&[u8], u64), SstError> {
     let key = data_key.strip_prefix(&[DATA_PREFIX]).ok_or(SstError::Corrupt("data key lacks its z"))?;
-    let (user, ts) = key.split_last_chunk::<TIMESTAMP_LEN>().ok_or(SstError::Corrupt("data key has no timestamp"))?;
+    let (user, ts) =
+        key.split_last_chunk::<TIMESTAMP_LEN>().ok_or(SstError::Corrupt("data key has no timestamp"))?;
     Ok((user, !u64::from_be_bytes(*ts)))
 }
 
@@ -122,9 +123,11 @@ pub fn decode_write(bytes: &[u8]) -> Result<WriteRecord<'_>, SstError> {
         rest = after;
         match field {
             b'v' => {
-                let (&len, after) = rest.split_first().ok_or(SstError::Corrupt("short value lacks its length"))?;
-                let (value, after) =
-                    after.split_at_checked(usize::from(len)).ok_or(SstError::Corrupt("short value ends early"))?;
+                let (&len, after) =
+                    rest.split_first().ok_or(SstError::Corrupt("short value lacks its length"))?;
+                let (value, after) = after
+                    .split_at_checked(usize::from(len))
+                    .ok_or(SstError::Corrupt("short value ends early"))?;
                 record.short_value = Some(value);
                 rest = after;
             }
@@ -188,8 +191,12 @@ mod tests {
     #[test]
     fn an_imported_short_value_is_put_start_ts_v_len_value_source() {
         let mut out = Vec::new();
-        let record =
-            WriteRecord { kind: WriteKind::Put, start_ts: 300, short_value: Some(b"ab"), txn_source: 1 << 16 };
+        let record = WriteRecord {
+            kind: WriteKind::Put,
+            start_ts: 300,
+            short_value: Some(b"ab"),
+            txn_source: 1 << 16,
+        };
         encode_write_into(&record, &mut out);
         assert_eq!(out, [b'P', 0xAC, 0x02, b'v', 2, b'a', b'b', b'S', 0x80, 0x80, 0x04]);
         assert_eq!(decode_write(&out).unwrap(), record);

@@ -20,11 +20,14 @@ fn short_values_stand_in_write_and_long_ones_in_default_under_each_compression()
         let options = SstOptions { compression, txn_source: 1 << 16 };
         let borrowed = pairs.iter().map(|(k, v)| (&k[..], &v[..]));
         let files = build(borrowed, 77, options, dir.path()).unwrap();
-        assert_eq!(files.iter().map(|f| (f.cf, f.entries)).collect::<Vec<_>>(), [
-            (ColumnFamily::Default, 20),
-            (ColumnFamily::Write, 200)
-        ]);
-        assert!(std::fs::read_dir(dir.path()).unwrap().next().is_none(), "nothing stays in the scratch folder");
+        assert_eq!(
+            files.iter().map(|f| (f.cf, f.entries)).collect::<Vec<_>>(),
+            [(ColumnFamily::Default, 20), (ColumnFamily::Write, 200)]
+        );
+        assert!(
+            std::fs::read_dir(dir.path()).unwrap().next().is_none(),
+            "nothing stays in the scratch folder"
+        );
 
         let mut db_options = Options::default();
         db_options.create_if_missing(true);

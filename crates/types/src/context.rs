@@ -79,7 +79,8 @@ impl SqlMode {
         let mut bits = 0;
         for name in text.split(',').map(str::trim).filter(|name| !name.is_empty()) {
             let known = MODES.iter().chain(&[("TIME_TRUNCATE_FRACTIONAL", Self::TIME_TRUNCATE_FRACTIONAL)]);
-            let Some((_, mode)) = known.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(name)) else {
+            let Some((_, mode)) = known.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(name))
+            else {
                 return Err(TypeError::new(
                     crate::code::WRONG_VALUE_FOR_VARIABLE,
                     format!("Variable 'sql_mode' can't be set to the value of '{name}'"),

@@ -99,6 +99,40 @@ fn empty_is_null<S: serde::Serializer>(elems: &[String], serializer: S) -> Resul
     if elems.is_empty() { serializer.serialize_none() } else { elems.serialize(serializer) }
 }
 
+/// The name of a type code as TiDB's messages have it.
+pub(crate) fn type_name(type_code: u8) -> &'static str {
+    match type_code {
+        tp::TINY => "tinyint",
+        tp::SHORT => "smallint",
+        tp::INT24 => "mediumint",
+        tp::LONG => "int",
+        tp::LONGLONG => "bigint",
+        tp::FLOAT => "float",
+        tp::DOUBLE => "double",
+        tp::NULL => "null",
+        tp::TIMESTAMP => "timestamp",
+        tp::DATE => "date",
+        tp::DURATION => "time",
+        tp::DATETIME => "datetime",
+        tp::YEAR => "year",
+        tp::VARCHAR => "varchar",
+        tp::BIT => "bit",
+        tp::VECTOR => "vector",
+        tp::JSON => "json",
+        tp::NEW_DECIMAL => "decimal",
+        tp::ENUM => "enum",
+        tp::SET => "set",
+        tp::TINY_BLOB => "tinytext",
+        tp::MEDIUM_BLOB => "mediumtext",
+        tp::LONG_BLOB => "longtext",
+        tp::BLOB => "text",
+        tp::VAR_STRING => "var_string",
+        tp::STRING => "char",
+        tp::GEOMETRY => "geometry",
+        _ => "unspecified",
+    }
+}
+
 impl FieldType {
     /// A type of this code with nothing specified, binary collation.
     pub fn new(tp: u8) -> Self {
@@ -129,7 +163,13 @@ impl FieldType {
     pub fn is_string(&self) -> bool {
         matches!(
             self.tp,
-            tp::VARCHAR | tp::VAR_STRING | tp::STRING | tp::TINY_BLOB | tp::MEDIUM_BLOB | tp::LONG_BLOB | tp::BLOB
+            tp::VARCHAR
+                | tp::VAR_STRING
+                | tp::STRING
+                | tp::TINY_BLOB
+                | tp::MEDIUM_BLOB
+                | tp::LONG_BLOB
+                | tp::BLOB
         )
     }
 
@@ -141,5 +181,59 @@ impl FieldType {
     /// TINYINT to BIGINT (YEAR is not one).
     pub fn is_integer(&self) -> bool {
         matches!(self.tp, tp::TINY | tp::SHORT | tp::INT24 | tp::LONG | tp::LONGLONG)
+    }
+
+    /// The type with its length, as TiDB's messages have it: `decimal(5,2)`, `varchar(3)`,
+    /// `enum('a','b')`. A length that is not specified is shown as the type's default.
+    pub fn compact_name(&self) -> String {
+        let name = match (type_name(self.tp), self.charset == "binary") {
+            ("text", true) => "blob",
+            ("tinytext", true) => "tinyblob",
+            ("mediumtext", true) => "mediumblob",
+            ("longtext", true) => "longblob",
+            ("char", true) => "binary",
+            ("varchar", true) => "varbinary",
+            (name, _) => name,
+        };
+        let (default_flen, default_decimal) = self.default_length();
+        let flen = if self.flen < 0 { default_flen } else { self.flen };
+        let decimal = if self.decimal < 0 { default_decimal } else { self.decimal };
+        let has_decimal = self.decimal > 0 && self.decimal != default_decimal;
+        match self.tp {
+            tp::ENUM | tp::SET => {
+                let members: Vec<String> = self.elems.iter().map(|elem| elem.replace('\'', "''")).collect();
+                format!("{name}('{}')", members.join("','"))
+            }
+            tp::TIMESTAMP | tp::DATETIME | tp::DURATION if has_decimal => format!("{name}({decimal})"),
+            tp::FLOAT | tp::DOUBLE if has_decimal => format!("{name}({flen},{decimal})"),
+            tp::NEW_DECIMAL => format!("{name}({flen},{decimal})"),
+            tp::TINY | tp::SHORT | tp::INT24 | tp::LONG | tp::LONGLONG | tp::BIT | tp::YEAR => {
+                format!("{name}({flen})")
+            }
+            tp::VARCHAR | tp::STRING | tp::VAR_STRING => format!("{name}({flen})"),
+            tp::VECTOR if self.flen >= 0 => format!("{name}({flen})"),
+            _ => name.to_owned(),
+        }
+    }
+
+    /// Length and digits after the point that the type has when they are not specified.
+    fn default_length(&self) -> (i64, i64) {
+        match self.tp {
+            tp::TINY => (4, 0),
+            tp::SHORT => (6, 0),
+            tp::INT24 => (9, 0),
+            tp::LONG => (11, 0),
+            tp::LONGLONG => (20, 0),
+            tp::DOUBLE => (22, -1),
+            tp::FLOAT => (12, -1),
+            tp::NEW_DECIMAL => (10, 0),
+            tp::DURATION => (10, 0),
+            tp::DATE => (10, 0),
+            tp::TIMESTAMP | tp::DATETIME => (19, 0),
+            tp::YEAR => (4, 0),
+            tp::BIT => (1, 0),
+            tp::STRING => (1, 0),
+            _ => (-1, -1),
+        }
     }
 }

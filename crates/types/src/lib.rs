@@ -5,7 +5,7 @@
 //! panics on them, and reports errors by TiDB's own error number.
 
 mod context;
-mod convert;
+pub mod convert;
 mod datum;
 pub mod decimal;
 mod error;

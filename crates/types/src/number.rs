@@ -7,7 +7,9 @@
 mod float;
 mod integer;
 
-pub use float::{GoFloat, max_float, round_float, text_to_f64, truncate_float, write_f32, write_f64};
+pub use float::{
+    GoFloat, max_float, round_float, text_to_f64, truncate_digits, truncate_float, write_f32, write_f64,
+};
 pub use integer::{text_to_i64, text_to_u64};
 
 use crate::error::{TypeError, code};

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{ATTEMPTS, Pd, encoded_range};
-use crate::net::parse;
+use crate::net::{parse, percent};
 use crate::{ClusterError, keys};
 
 const RULE: &str = "/pd/api/v1/config/region-label/rule";
@@ -154,11 +154,10 @@ impl Pd {
     /// Counts of regions, leaders and peers in a range of user keys (empty = no bound).
     pub async fn region_stats(&self, start: &[u8], end: &[u8]) -> Result<RegionStats, ClusterError> {
         let range = encoded_range(start, end);
-        let escaped = |key: &[u8]| key.iter().fold(String::new(), |text, byte| text + &format!("%{byte:02X}"));
         let path = format!(
             "/pd/api/v1/stats/region?start_key={}&end_key={}",
-            escaped(&range.start),
-            escaped(&range.end)
+            percent(&range.start),
+            percent(&range.end)
         );
         self.http_json(&path).await
     }
@@ -191,7 +190,7 @@ mod tests {
         let rule = LabelRule {
             id: "thunderhead/probe/1".to_owned(),
             ranges: vec![(table(0x8d), table(0x8e))],
-            ttl: Duration::from_secs(300),
+            ttl: Duration::from_mins(5),
         };
         assert_eq!(
             rule_json(&rule),

@@ -123,6 +123,11 @@ impl Pd {
         self.members().leader
     }
 
+    /// Addresses of all members, the leader's included.
+    pub fn endpoints(&self) -> Vec<String> {
+        self.members().all
+    }
+
     fn members(&self) -> Members {
         self.inner.members.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -152,7 +157,11 @@ impl Pd {
                 }
                 Ok(found) => {
                     if found.leader != known.leader {
-                        tracing::info!(leader = found.leader, cluster_id = found.cluster_id, "pd leader found");
+                        tracing::info!(
+                            leader = found.leader,
+                            cluster_id = found.cluster_id,
+                            "pd leader found"
+                        );
                     }
                     *self.inner.members.write().unwrap_or_else(PoisonError::into_inner) = found;
                     return Ok(());

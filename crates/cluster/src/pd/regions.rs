@@ -152,9 +152,9 @@ impl Pd {
             _ if answer.desc != b"scatter-region" => OperatorState::Done,
             pdpb::OperatorStatus::Success => OperatorState::Done,
             pdpb::OperatorStatus::Running => OperatorState::Scattering,
-            pdpb::OperatorStatus::Timeout
-            | pdpb::OperatorStatus::Cancel
-            | pdpb::OperatorStatus::Replace => OperatorState::Failed,
+            pdpb::OperatorStatus::Timeout | pdpb::OperatorStatus::Cancel | pdpb::OperatorStatus::Replace => {
+                OperatorState::Failed
+            }
         })
     }
 }

@@ -38,7 +38,10 @@ impl Pd {
             })
             .await?;
         first_of_run(&answer, count).ok_or_else(|| {
-            ClusterError::protocol(&self.leader(), format!("a run of {count} timestamps cannot be {answer:?}"))
+            ClusterError::protocol(
+                &self.leader(),
+                format!("a run of {count} timestamps cannot be {answer:?}"),
+            )
         })
     }
 }

@@ -28,7 +28,11 @@ impl Constant {
         Constant { datum: Datum::Null, converted: Converted::Null, bytes: Vec::new() };
 
     /// A datum that is already of the column's type.
-    pub(crate) fn new(datum: Datum<'static>, column: &ColumnInfo, zone: &TimeZone) -> Result<Self, TypeError> {
+    pub(crate) fn new(
+        datum: Datum<'static>,
+        column: &ColumnInfo,
+        zone: &TimeZone,
+    ) -> Result<Self, TypeError> {
         let class = class_of(&column.field_type).unwrap_or(Class::Bytes);
         let mut bytes = Vec::new();
         let converted = from_datum(&datum, class, &column.field_type, zone, &mut bytes)?;
@@ -56,7 +60,11 @@ pub(crate) fn column_default(column: &ColumnInfo, context: &Context) -> Result<C
 }
 
 /// The value that rows written before the column existed have.
-pub(crate) fn origin_default(column: &ColumnInfo, strict: bool, context: &Context) -> Result<Constant, TypeError> {
+pub(crate) fn origin_default(
+    column: &ColumnInfo,
+    strict: bool,
+    context: &Context,
+) -> Result<Constant, TypeError> {
     default_of(column, &column.origin_default, &column.origin_default_bit, strict, context)
 }
 

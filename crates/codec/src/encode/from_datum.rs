@@ -53,7 +53,9 @@ pub(crate) fn from_datum(
         (Class::Decimal, Datum::Decimal(decimal)) => {
             let (precision, frac) = decimal_shape(field_type).unwrap_or_else(|| decimal.precision_and_frac());
             out.extend_from_slice(&[precision, frac]);
-            decimal.to_bin(precision, frac, out);
+            decimal
+                .to_bin(precision, frac, out)
+                .map_err(|issue| TypeError::new(th_types::code::OUT_OF_RANGE, issue.to_string()))?;
             Converted::Bytes
         }
         (Class::Bytes, Datum::Bytes(bytes)) | (Class::Vector, Datum::Vector(bytes)) => {

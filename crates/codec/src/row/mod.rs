@@ -40,11 +40,11 @@ pub fn push_int(value: i64, out: &mut Vec<u8>) {
 #[inline]
 pub fn push_uint(value: u64, out: &mut Vec<u8>) {
     let bytes = value.to_le_bytes();
-    if value <= u64::from(u8::MAX) {
+    if u8::try_from(value).is_ok() {
         out.push(bytes[0]);
-    } else if value <= u64::from(u16::MAX) {
+    } else if u16::try_from(value).is_ok() {
         out.extend_from_slice(&bytes[..2]);
-    } else if value <= u64::from(u32::MAX) {
+    } else if u32::try_from(value).is_ok() {
         out.extend_from_slice(&bytes[..4]);
     } else {
         out.extend_from_slice(&bytes);

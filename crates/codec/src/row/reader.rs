@@ -26,9 +26,12 @@ pub struct RowView<'a> {
 impl<'a> RowView<'a> {
     /// Checks the header; what it says of single columns is checked when they are read.
     pub fn new(row: &'a [u8]) -> Result<Self, RowFormatError> {
-        let (&[version, flags, a, b, c, d], rest) = row.split_first_chunk::<6>().ok_or(
-            if row.first() == Some(&VERSION) { RowFormatError::Short } else { RowFormatError::Version },
-        )?;
+        let (&[version, flags, a, b, c, d], rest) =
+            row.split_first_chunk::<6>().ok_or(if row.first() == Some(&VERSION) {
+                RowFormatError::Short
+            } else {
+                RowFormatError::Version
+            })?;
         if version != VERSION {
             return Err(RowFormatError::Version);
         }

@@ -87,7 +87,9 @@ impl Parser {
 
     pub(super) fn charset_name(&mut self) -> Result<Node, ExprError> {
         let name = match self.peek() {
-            TokenKind::Word(name) | TokenKind::Quoted(name) | TokenKind::Text(name) => name.to_ascii_lowercase(),
+            TokenKind::Word(name) | TokenKind::Quoted(name) | TokenKind::Text(name) => {
+                name.to_ascii_lowercase()
+            }
             _ => return self.unexpected("a character set"),
         };
         self.skip();
@@ -113,15 +115,11 @@ impl Parser {
     fn date_arithmetic(&mut self, name: String) -> Result<Node, ExprError> {
         let date = self.expression(0)?;
         self.expect_symbol(",")?;
-        if self.is_word(0, "INTERVAL") {
-            let start = self.position();
+        if self.is_word(0, "INTERVAL") && !self.at_interval_function() {
             self.skip();
-            if let Ok(amount) = self.expression(0)
-                && let Ok(unit) = self.unit()
-            {
-                return Ok(Node::Call { name, args: vec![date, amount, Node::Unit(unit)] });
-            }
-            self.rewind(start);
+            let amount = self.expression(0)?;
+            let unit = self.unit()?;
+            return Ok(Node::Call { name, args: vec![date, amount, Node::Unit(unit)] });
         }
         if name.eq_ignore_ascii_case("date_add") || name.eq_ignore_ascii_case("date_sub") {
             return self.unexpected("INTERVAL");

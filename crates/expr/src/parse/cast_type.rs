@@ -136,11 +136,13 @@ impl Parser {
 
     fn digits(&mut self) -> Result<i64, ExprError> {
         match self.peek() {
-            TokenKind::Int(value) if *value <= u64::from(u32::MAX) => {
-                let value = *value as i64;
-                self.skip();
-                Ok(value)
-            }
+            TokenKind::Int(value) => match u32::try_from(*value) {
+                Ok(value) => {
+                    self.skip();
+                    Ok(i64::from(value))
+                }
+                Err(_) => self.unexpected("a smaller length"),
+            },
             _ => self.unexpected("a length"),
         }
     }

@@ -2,7 +2,10 @@
 
 mod call;
 mod cast_type;
+mod operand;
 mod parser;
+
+pub(crate) use cast_type::default_collation;
 
 use crate::ast::Node;
 use crate::restore::{Style, restore};
@@ -31,7 +34,8 @@ impl Expr {
     }
 
     /// The text as TiDB restores it into `generated_expr_string` (lower-case functions, back-quoted
-    /// columns, charset introducers on string literals), and into `condition_expr_string`.
+    /// columns, charset introducers on string literals), into `condition_expr_string`, and into the
+    /// default of a column with `default_is_expr`.
     pub fn to_tidb_text(&self) -> String {
         restore(&self.root, Style::Generated)
     }
@@ -40,11 +44,6 @@ impl Expr {
     /// parentheses around infix operators.
     pub fn to_tidb_partition_text(&self) -> String {
         restore(&self.root, Style::Partition)
-    }
-
-    /// The text as TiDB restores it into the default of a column with `default_is_expr`.
-    pub fn to_tidb_default_text(&self) -> String {
-        restore(&self.root, Style::Default)
     }
 
     /// The columns it reads, lower case, each once, in order of appearance.
@@ -61,6 +60,12 @@ impl Expr {
 
     /// Resolves columns and functions and infers types.
     pub fn bind(&self, columns: &dyn Columns) -> Result<Bound, ExprError> {
-        Bound::new(&self.root, columns)
+        Bound::new(&self.root, columns, false)
+    }
+
+    /// Like [`Expr::bind`] for a column's default, where `NOW()` and its kind are allowed: they answer
+    /// the session's fixed moment.
+    pub fn bind_default(&self, columns: &dyn Columns) -> Result<Bound, ExprError> {
+        Bound::new(&self.root, columns, true)
     }
 }

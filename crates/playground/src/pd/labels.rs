@@ -100,16 +100,6 @@ impl LabelRule {
         }
         Ok(())
     }
-
-    /// Whether the rule keeps schedulers away from this region.
-    pub(crate) fn denies_schedule(&self, start: &[u8], end: &[u8]) -> bool {
-        self.labels.iter().any(|label| label.key == "schedule" && label.value == "deny")
-            && self.data.iter().any(|range| {
-                let low = crate::hex::parse(&range.start_key).unwrap_or_default();
-                let high = crate::hex::parse(&range.end_key).unwrap_or_default();
-                start >= low.as_slice() && (high.is_empty() || (!end.is_empty() && end <= high.as_slice()))
-            })
-    }
 }
 
 /// Nanoseconds of a duration as Go writes it (`5m0s`, `1h30m`, `250ms`); a bare `0` is one.

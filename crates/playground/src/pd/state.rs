@@ -78,7 +78,12 @@ impl PdState {
     }
 
     /// Changes the data and stores it.
-    pub(crate) fn change<T>(&self, meta: &MetaStore, now: i64, act: impl FnOnce(&mut PdData) -> T) -> Result<T> {
+    pub(crate) fn change<T>(
+        &self,
+        meta: &MetaStore,
+        now: i64,
+        act: impl FnOnce(&mut PdData) -> T,
+    ) -> Result<T> {
         let mut data = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         data.expire(now);
         let outcome = act(&mut data);
@@ -102,7 +107,13 @@ impl PdData {
 
     /// PD's `UpdateServiceGCSafePoint`: a ttl of zero or less removes; a point below the minimum is
     /// not taken; the answer is the minimum service, not the asker's.
-    pub(crate) fn update_service(&mut self, id: &str, ttl: i64, safe_point: u64, now: i64) -> Option<(String, ServiceSafePoint)> {
+    pub(crate) fn update_service(
+        &mut self,
+        id: &str,
+        ttl: i64,
+        safe_point: u64,
+        now: i64,
+    ) -> Option<(String, ServiceSafePoint)> {
         if ttl <= 0 {
             if id != GC_WORKER {
                 self.services.remove(id);

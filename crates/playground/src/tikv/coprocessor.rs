@@ -2,8 +2,8 @@
 
 use std::ops::ControlFlow;
 
-use crc_fast::{CrcAlgorithm, Digest};
 use prost::Message as _;
+use th_codec::Checksum;
 use th_proto::{coprocessor, tipb};
 use th_sst::memcomparable;
 
@@ -11,45 +11,27 @@ use crate::regions::Region;
 use crate::tikv::mvcc::{self, ReadError};
 use crate::tikv::store::StoreNode;
 
-/// A sum over pairs: order does not matter.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Checksum {
-    pub(crate) crc: u64,
-    pub(crate) kvs: u64,
-    pub(crate) bytes: u64,
-}
-
-impl Checksum {
-    /// Adds a pair.
-    pub(crate) fn add(&mut self, key: &[u8], value: &[u8]) {
-        let mut digest = Digest::new(CrcAlgorithm::Crc64Xz);
-        digest.update(key);
-        digest.update(value);
-        self.crc ^= digest.finalize();
-        self.kvs += 1;
-        self.bytes += (key.len() + value.len()) as u64;
-    }
-
-    /// Adds another sum.
-    pub(crate) fn merge(&mut self, other: Checksum) {
-        self.crc ^= other.crc;
-        self.kvs += other.kvs;
-        self.bytes += other.bytes;
-    }
-}
-
 /// The sum of `[start, end)` (memcomparable) at a timestamp.
-pub(crate) fn checksum_range(store: &StoreNode, start: &[u8], end: &[u8], read_ts: u64) -> Result<Checksum, ReadError> {
+pub(crate) fn checksum_range(
+    store: &StoreNode,
+    start: &[u8],
+    end: &[u8],
+    read_ts: u64,
+) -> Result<Checksum, ReadError> {
     let mut sum = Checksum::default();
     mvcc::scan(store, start, end, read_ts, |key, value| {
-        sum.add(key, value);
+        sum.update(key, value);
         ControlFlow::Continue(())
     })?;
     Ok(sum)
 }
 
 /// Answers a checksum request about a region that was checked before.
-pub(crate) fn answer(store: &StoreNode, region: &Region, request: &coprocessor::Request) -> coprocessor::Response {
+pub(crate) fn answer(
+    store: &StoreNode,
+    region: &Region,
+    request: &coprocessor::Request,
+) -> coprocessor::Response {
     let other_error = |text: String| coprocessor::Response { other_error: text, ..Default::default() };
     if request.tp != th_proto::COPROCESSOR_CHECKSUM {
         return other_error(format!("unsupported tp {}", request.tp));
@@ -75,13 +57,13 @@ pub(crate) fn answer(store: &StoreNode, region: &Region, request: &coprocessor::
             ));
         }
         match checksum_range(store, &start, &end, read_ts) {
-            Ok(part) => sum.merge(part),
+            Ok(part) => sum.add(&part),
             Err(error) => return other_error(error.to_string()),
         }
     }
     let response = tipb::ChecksumResponse {
-        checksum: Some(sum.crc),
-        total_kvs: Some(sum.kvs),
+        checksum: Some(sum.crc64),
+        total_kvs: Some(sum.pairs),
         total_bytes: Some(sum.bytes),
     };
     coprocessor::Response { data: response.encode_to_vec(), ..Default::default() }

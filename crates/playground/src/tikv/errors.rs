@@ -27,7 +27,10 @@ pub(crate) fn check_region<'r>(
     if let Some(own) = region.peer_on(store_id).filter(|own| peer.id != 0 && own.id != peer.id) {
         return Err(errorpb::Error {
             message: format!("mismatch peer id {} != {}", own.id, peer.id),
-            mismatch_peer_id: Some(errorpb::MismatchPeerId { request_peer_id: peer.id, store_peer_id: own.id }),
+            mismatch_peer_id: Some(errorpb::MismatchPeerId {
+                request_peer_id: peer.id,
+                store_peer_id: own.id,
+            }),
             ..Default::default()
         });
     }
@@ -97,7 +100,9 @@ pub(crate) fn region_not_found(region_id: u64) -> errorpb::Error {
 
 fn not_leader(region: &Region) -> errorpb::Error {
     let leader: Option<metapb::Peer> = region.leader().map(Into::into);
-    let may = leader.as_ref().map_or("None".to_owned(), |peer| format!("Some(id: {} store_id: {})", peer.id, peer.store_id));
+    let may = leader
+        .as_ref()
+        .map_or("None".to_owned(), |peer| format!("Some(id: {} store_id: {})", peer.id, peer.store_id));
     errorpb::Error {
         message: format!("peer is not leader for region {}, leader may {may}", region.id),
         not_leader: Some(errorpb::NotLeader { region_id: region.id, leader }),
@@ -106,7 +111,10 @@ fn not_leader(region: &Region) -> errorpb::Error {
 }
 
 /// An epoch that is not the current one.
-pub(crate) fn epoch_not_match<'r>(what: String, current: impl IntoIterator<Item = &'r Region>) -> errorpb::Error {
+pub(crate) fn epoch_not_match<'r>(
+    what: String,
+    current: impl IntoIterator<Item = &'r Region>,
+) -> errorpb::Error {
     errorpb::Error {
         message: format!("EpochNotMatch {what}"),
         epoch_not_match: Some(errorpb::EpochNotMatch {

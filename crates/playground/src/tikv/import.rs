@@ -44,7 +44,9 @@ impl ImportService {
     fn check_write_epoch(&self, meta: &SstMeta) -> Result<(), Status> {
         let regions = self.cluster.regions();
         let too_old = |what: String| Err(unknown(format!("RequestTooOld({what:?})")));
-        let Some(region) = regions.get(meta.region_id).filter(|region| region.peer_on(self.store.id).is_some()) else {
+        let Some(region) =
+            regions.get(meta.region_id).filter(|region| region.peer_on(self.store.id).is_some())
+        else {
             return too_old(format!("region {} is not found", meta.region_id));
         };
         let epoch = meta.region_epoch.clone().unwrap_or_default();
@@ -76,7 +78,8 @@ impl ImportService {
                 ..Default::default()
             });
         }
-        let names: Result<Vec<_>, _> = ssts.iter().map(|meta| file_name(meta).map(String::into_bytes)).collect();
+        let names: Result<Vec<_>, _> =
+            ssts.iter().map(|meta| file_name(meta).map(String::into_bytes)).collect();
         let names = match names {
             Ok(names) => names,
             Err(status) => return Some(message(status.message())),
@@ -96,7 +99,10 @@ impl ImportService {
     ) -> Result<(), errorpb::Error> {
         let region = check_region(regions, context, self.store.id)?;
         if ssts.is_empty() {
-            return Err(message(format!("[region {}] ingest failed: Error(Kv(Error(EmptyRequest)))", region.id)));
+            return Err(message(format!(
+                "[region {}] ingest failed: Error(Kv(Error(EmptyRequest)))",
+                region.id
+            )));
         }
         let path = |store: &StoreNode, meta: &SstMeta| {
             path_of(&store.import.dir, meta).map_err(|status| message(status.message()))
@@ -120,10 +126,18 @@ impl ImportService {
                 ssts.iter().map(|meta| Ok((cf_of(meta).to_owned(), path(store, meta)?))).collect();
             if let Err(why) = apply(store, &files?) {
                 // A missing or broken file makes TiKV panic while it applies: the store is gone until an operator comes.
-                tracing::error!(store = store.id, region = region.id, why, "a real TiKV would have panicked here");
+                tracing::error!(
+                    store = store.id,
+                    region = region.id,
+                    why,
+                    "a real TiKV would have panicked here"
+                );
                 self.cluster.faults.store_down(store.id);
                 if store.id == self.store.id {
-                    return Err(message(format!("store {} panicked while it applied an ingest: {why}", store.id)));
+                    return Err(message(format!(
+                        "store {} panicked while it applied an ingest: {why}",
+                        store.id
+                    )));
                 }
             }
         }
@@ -163,12 +177,16 @@ fn apply(store: &StoreNode, files: &[(String, PathBuf)]) -> Result<(), String> {
     let mut options = IngestExternalFileOptions::default();
     options.set_move_files(true);
     for wanted in ["default", "write"] {
-        let paths: Vec<&PathBuf> = files.iter().filter(|(cf, _)| cf == wanted).map(|(_, path)| path).collect();
+        let paths: Vec<&PathBuf> =
+            files.iter().filter(|(cf, _)| cf == wanted).map(|(_, path)| path).collect();
         if paths.is_empty() {
             continue;
         }
         let cf = store.cf(wanted).ok_or_else(|| format!("no column family {wanted}"))?;
-        store.db.ingest_external_file_cf_opts(cf, &options, paths.clone()).map_err(|error| error.to_string())?;
+        store
+            .db
+            .ingest_external_file_cf_opts(cf, &options, paths.clone())
+            .map_err(|error| error.to_string())?;
         for path in paths {
             // Linked into the database; the import folder's name for it goes.
             let _ = std::fs::remove_file(path);
@@ -196,7 +214,10 @@ impl ImportSst for ImportService {
         Ok(Response::new(pb::SwitchModeResponse {}))
     }
 
-    async fn get_mode(&self, _request: Request<pb::GetModeRequest>) -> Result<Response<pb::GetModeResponse>, Status> {
+    async fn get_mode(
+        &self,
+        _request: Request<pb::GetModeRequest>,
+    ) -> Result<Response<pb::GetModeResponse>, Status> {
         Err(Status::unimplemented(""))
     }
 
@@ -226,7 +247,10 @@ impl ImportSst for ImportService {
         Ok(Response::new(pb::UploadResponse {}))
     }
 
-    async fn ingest(&self, request: Request<pb::IngestRequest>) -> Result<Response<pb::IngestResponse>, Status> {
+    async fn ingest(
+        &self,
+        request: Request<pb::IngestRequest>,
+    ) -> Result<Response<pb::IngestResponse>, Status> {
         let request = request.into_inner();
         let ssts = request.sst.into_iter().collect();
         self.multi_ingest(Request::new(pb::MultiIngestRequest { context: request.context, ssts })).await
@@ -248,7 +272,10 @@ impl ImportSst for ImportService {
         Ok(Response::new(pb::IngestResponse { error }))
     }
 
-    async fn compact(&self, request: Request<pb::CompactRequest>) -> Result<Response<pb::CompactResponse>, Status> {
+    async fn compact(
+        &self,
+        request: Request<pb::CompactRequest>,
+    ) -> Result<Response<pb::CompactResponse>, Status> {
         meet_faults(&self.cluster, self.store.id, RequestKind::Import, 0).await?.lost()?;
         let range = request.into_inner().range.unwrap_or_default();
         let store = Arc::clone(&self.store);
@@ -327,7 +354,10 @@ impl ImportSst for ImportService {
         Ok(Response::new(Box::pin(futures::stream::iter(messages.into_iter().map(Ok)))))
     }
 
-    async fn clear_files(&self, _request: Request<pb::ClearRequest>) -> Result<Response<pb::ClearResponse>, Status> {
+    async fn clear_files(
+        &self,
+        _request: Request<pb::ClearRequest>,
+    ) -> Result<Response<pb::ClearResponse>, Status> {
         Ok(Response::new(pb::ClearResponse::default()))
     }
 
@@ -380,8 +410,11 @@ impl ImportService {
             }
         };
         let start = memcomparable::encode(&request.start_key).max(region.start.clone());
-        let mut end =
-            if request.end_key.is_empty() { region.end.clone() } else { memcomparable::encode(&request.end_key) };
+        let mut end = if request.end_key.is_empty() {
+            region.end.clone()
+        } else {
+            memcomparable::encode(&request.end_key)
+        };
         if !region.end.is_empty() && (end.is_empty() || end > region.end) {
             end.clone_from(&region.end);
         }
@@ -396,7 +429,8 @@ impl ImportService {
                 });
                 match messages.last_mut() {
                     Some(last) if last.pairs.len() < DUPLICATES_A_MESSAGE => last.pairs.extend(pairs),
-                    _ => messages.push(pb::DuplicateDetectResponse { pairs: pairs.collect(), ..Default::default() }),
+                    _ => messages
+                        .push(pb::DuplicateDetectResponse { pairs: pairs.collect(), ..Default::default() }),
                 }
             }
             std::ops::ControlFlow::Continue(())

@@ -15,9 +15,11 @@ pub(crate) fn unknown(text: impl Into<String>) -> Status {
 
 /// `{uuid}_{region}_{conf_ver}_{version}_{cf}_2.sst`.
 pub(crate) fn file_name(meta: &SstMeta) -> Result<String, Status> {
-    let uuid: [u8; 16] = meta.uuid.as_slice().try_into().map_err(|_| {
-        unknown(format!("InvalidSstPath(\"uuid of {} bytes\")", meta.uuid.len()))
-    })?;
+    let uuid: [u8; 16] = meta
+        .uuid
+        .as_slice()
+        .try_into()
+        .map_err(|_| unknown(format!("InvalidSstPath(\"uuid of {} bytes\")", meta.uuid.len())))?;
     let hex = crate::hex::lower(&uuid);
     let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default().to_owned();
     let epoch = meta.region_epoch.clone().unwrap_or_default();
@@ -76,8 +78,10 @@ impl WriteFiles {
             let [default_path, write_path] = paths;
             let options = SstOptions { compression: Compression::Lz4, txn_source: self.txn_source };
             self.commit_ts = batch.commit_ts;
-            self.writer =
-                Some(MvccSstWriter::create(default_path, write_path, batch.commit_ts, options).map_err(sst_status)?);
+            self.writer = Some(
+                MvccSstWriter::create(default_path, write_path, batch.commit_ts, options)
+                    .map_err(sst_status)?,
+            );
         }
         if batch.commit_ts != self.commit_ts {
             // The real store takes it; nothing here sends it, and one file of two timestamps is likely a mistake.
@@ -142,7 +146,11 @@ impl UploadFile {
         }
         fs::create_dir_all(&temporary_dir).map_err(|error| io_status(&error))?;
         let file = File::options().write(true).create_new(true).open(&temporary).map_err(|error| {
-            if error.kind() == std::io::ErrorKind::AlreadyExists { exists(&temporary) } else { io_status(&error) }
+            if error.kind() == std::io::ErrorKind::AlreadyExists {
+                exists(&temporary)
+            } else {
+                io_status(&error)
+            }
         })?;
         Ok(Self { meta, target, temporary, file, crc: crc32fast::Hasher::new(), length: 0 })
     }

@@ -58,7 +58,8 @@ pub(crate) async fn meet_faults(
     if cluster.faults.is_store_down(store_id) {
         return Err(Status::unavailable("connection refused"));
     }
-    let Some(effect) = cluster.strike(kind, (region_id != 0).then_some(region_id), Some(store_id)).await else {
+    let Some(effect) = cluster.strike(kind, (region_id != 0).then_some(region_id), Some(store_id)).await
+    else {
         return Ok(Struck::Not);
     };
     match &effect {
@@ -70,7 +71,9 @@ pub(crate) async fn meet_faults(
 }
 
 /// Runs blocking storage work off the async threads.
-pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Status> {
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Status> {
     tokio::task::spawn_blocking(work).await.map_err(|error| Status::internal(error.to_string()))
 }
 
@@ -118,13 +121,18 @@ impl KvService {
         let regions = self.cluster.regions();
         let region = match check_region(&regions, request.context.as_ref(), self.store.id) {
             Ok(region) => region,
-            Err(error) => return kvrpcpb::BatchGetResponse { region_error: Some(error), ..Default::default() },
+            Err(error) => {
+                return kvrpcpb::BatchGetResponse { region_error: Some(error), ..Default::default() };
+            }
         };
         let mut pairs = Vec::new();
         for key in &request.keys {
             let encoded = memcomparable::encode(key);
             if !region.contains(&encoded) {
-                return kvrpcpb::BatchGetResponse { error: Some(outside(&encoded, region)), ..Default::default() };
+                return kvrpcpb::BatchGetResponse {
+                    error: Some(outside(&encoded, region)),
+                    ..Default::default()
+                };
             }
             match mvcc::get(&self.store, key, request.version) {
                 Ok(Some(value)) => pairs.push(kvrpcpb::KvPair { key: key.clone(), value, error: None }),
@@ -203,9 +211,13 @@ impl Tikv for KvService {
     ) -> Result<Response<kvrpcpb::GetResponse>, Status> {
         let request = request.into_inner();
         let struck =
-            meet_faults(&self.cluster, self.store.id, RequestKind::Read, region_of(request.context.as_ref())).await?;
+            meet_faults(&self.cluster, self.store.id, RequestKind::Read, region_of(request.context.as_ref()))
+                .await?;
         if let Struck::Region(error) = struck {
-            return Ok(Response::new(kvrpcpb::GetResponse { region_error: Some(error), ..Default::default() }));
+            return Ok(Response::new(kvrpcpb::GetResponse {
+                region_error: Some(error),
+                ..Default::default()
+            }));
         }
         let service = self.clone();
         let response = blocking(move || service.get(&request)).await?;
@@ -219,9 +231,13 @@ impl Tikv for KvService {
     ) -> Result<Response<kvrpcpb::BatchGetResponse>, Status> {
         let request = request.into_inner();
         let struck =
-            meet_faults(&self.cluster, self.store.id, RequestKind::Read, region_of(request.context.as_ref())).await?;
+            meet_faults(&self.cluster, self.store.id, RequestKind::Read, region_of(request.context.as_ref()))
+                .await?;
         if let Struck::Region(error) = struck {
-            return Ok(Response::new(kvrpcpb::BatchGetResponse { region_error: Some(error), ..Default::default() }));
+            return Ok(Response::new(kvrpcpb::BatchGetResponse {
+                region_error: Some(error),
+                ..Default::default()
+            }));
         }
         let service = self.clone();
         let response = blocking(move || service.batch_get(&request)).await?;
@@ -235,9 +251,13 @@ impl Tikv for KvService {
     ) -> Result<Response<kvrpcpb::ScanResponse>, Status> {
         let request = request.into_inner();
         let struck =
-            meet_faults(&self.cluster, self.store.id, RequestKind::Read, region_of(request.context.as_ref())).await?;
+            meet_faults(&self.cluster, self.store.id, RequestKind::Read, region_of(request.context.as_ref()))
+                .await?;
         if let Struck::Region(error) = struck {
-            return Ok(Response::new(kvrpcpb::ScanResponse { region_error: Some(error), ..Default::default() }));
+            return Ok(Response::new(kvrpcpb::ScanResponse {
+                region_error: Some(error),
+                ..Default::default()
+            }));
         }
         let service = self.clone();
         let response = blocking(move || service.scan(&request)).await?;
@@ -278,9 +298,13 @@ impl Tikv for KvService {
 
     async fn coprocessor(&self, request: Request<cop::Request>) -> Result<Response<cop::Response>, Status> {
         let request = request.into_inner();
-        let struck =
-            meet_faults(&self.cluster, self.store.id, RequestKind::Coprocessor, region_of(request.context.as_ref()))
-                .await?;
+        let struck = meet_faults(
+            &self.cluster,
+            self.store.id,
+            RequestKind::Coprocessor,
+            region_of(request.context.as_ref()),
+        )
+        .await?;
         if let Struck::Region(error) = struck {
             return Ok(Response::new(cop::Response { region_error: Some(error), ..Default::default() }));
         }
@@ -295,8 +319,13 @@ impl Tikv for KvService {
         request: Request<kvrpcpb::SplitRegionRequest>,
     ) -> Result<Response<kvrpcpb::SplitRegionResponse>, Status> {
         let request = request.into_inner();
-        let struck =
-            meet_faults(&self.cluster, self.store.id, RequestKind::Split, region_of(request.context.as_ref())).await?;
+        let struck = meet_faults(
+            &self.cluster,
+            self.store.id,
+            RequestKind::Split,
+            region_of(request.context.as_ref()),
+        )
+        .await?;
         if let Struck::Region(error) = struck {
             return Ok(Response::new(kvrpcpb::SplitRegionResponse {
                 region_error: Some(error),

@@ -63,12 +63,15 @@ pub(crate) fn split(
 
 /// A split looks at the epoch's version alone and says so in its own words, so the common check is
 /// made with the region's own epoch.
-fn check_all_but_epoch(cluster: &Cluster, context: &kvrpcpb::Context, store_id: u64) -> Result<(), errorpb::Error> {
+fn check_all_but_epoch(
+    cluster: &Cluster,
+    context: &kvrpcpb::Context,
+    store_id: u64,
+) -> Result<(), errorpb::Error> {
     let regions = cluster.regions();
     let mut context = context.clone();
-    context.region_epoch = regions.get(context.region_id).map(|region| th_proto::metapb::RegionEpoch {
-        conf_ver: region.conf_ver,
-        version: region.version,
-    });
+    context.region_epoch = regions
+        .get(context.region_id)
+        .map(|region| th_proto::metapb::RegionEpoch { conf_ver: region.conf_ver, version: region.version });
     check_region(&regions, Some(&context), store_id).map(|_| ())
 }

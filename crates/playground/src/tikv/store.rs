@@ -105,7 +105,7 @@ impl StoreNode {
                 batch.delete_range_cf(cf, prefixed(start), prefixed(end));
             }
         }
-        self.db.write(&batch)?;
+        self.db.write(batch)?;
         Ok(())
     }
 }

@@ -95,7 +95,8 @@ pub(crate) fn parse_type(cursor: &mut Cursor<'_>) -> Result<ParsedType, SchemaEr
             if cursor.accept(&["varbinary"]) {
                 binary(tp::MEDIUM_BLOB)
             } else {
-                if cursor.accept_any(&["varchar", "varcharacter"]).is_none() && cursor.accept_any(&["char", "character"]).is_some()
+                if cursor.accept_any(&["varchar", "varcharacter"]).is_none()
+                    && cursor.accept_any(&["char", "character"]).is_some()
                 {
                     cursor.expect(&["varying"])?;
                 }
@@ -114,7 +115,9 @@ pub(crate) fn parse_type(cursor: &mut Cursor<'_>) -> Result<ParsedType, SchemaEr
 fn length(cursor: &mut Cursor<'_>) -> Result<Option<i64>, SchemaError> {
     let length = cursor.parenthesised_integer()?;
     match length {
-        Some(length) if length > u64::from(u32::MAX) => Err(cursor.error("the column length is over 4294967295")),
+        Some(length) if length > u64::from(u32::MAX) => {
+            Err(cursor.error("the column length is over 4294967295"))
+        }
         other => Ok(other.map(|length| length as i64)),
     }
 }
@@ -176,7 +179,8 @@ fn decimal(cursor: &mut Cursor<'_>) -> Result<FieldType, SchemaError> {
         // MySQL: precision 0 means the default.
         let digits = if digits == 0 && scale == 0 { 10 } else { digits };
         if digits > 65 || scale > digits {
-            return Err(cursor.error("a DECIMAL has up to 65 digits, 30 of them and not more than all after the point"));
+            return Err(cursor
+                .error("a DECIMAL has up to 65 digits, 30 of them and not more than all after the point"));
         }
         field_type.flen = digits as i64;
         field_type.decimal = scale as i64;
@@ -218,7 +222,10 @@ fn charset_attributes(cursor: &mut Cursor<'_>, mut field_type: FieldType) -> Res
             field_type.flag |= flag::BINARY;
         } else if cursor.accept(&["ascii"]) {
             field_type.charset = "latin1".into();
-        } else if cursor.accept(&["character", "set"]) || cursor.accept(&["char", "set"]) || cursor.accept(&["charset"]) {
+        } else if cursor.accept(&["character", "set"])
+            || cursor.accept(&["char", "set"])
+            || cursor.accept(&["charset"])
+        {
             cursor.accept_equals();
             field_type.charset = cursor.name_or_text()?.to_ascii_lowercase();
         } else {

@@ -62,7 +62,7 @@ pub(crate) struct Dialect {
 /// An error at a byte offset of `text`.
 pub(crate) fn syntax_error(text: &str, offset: usize, message: impl Into<String>) -> SchemaError {
     let before = text.as_bytes().get(..offset.min(text.len())).unwrap_or_default();
-    let line = before.iter().filter(|byte| **byte == b'\n').count() as u64 + 1;
+    let line = before.split(|byte| *byte == b'\n').count() as u64;
     let line_start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
     SchemaError::Syntax { line, column: (before.len() - line_start) as u64 + 1, message: message.into() }
 }
@@ -124,7 +124,8 @@ impl Lexer<'_> {
                 TokenKind::Word(self.slice(start).to_owned())
             }
             Some(_) => {
-                let symbol = self.text.get(start..).and_then(|rest| rest.chars().next()).unwrap_or('\u{FFFD}');
+                let symbol =
+                    self.text.get(start..).and_then(|rest| rest.chars().next()).unwrap_or('\u{FFFD}');
                 self.at += symbol.len_utf8();
                 TokenKind::Symbol(symbol)
             }
@@ -278,7 +279,8 @@ impl Lexer<'_> {
         let start = self.at;
         for (marker, radix) in [(b'x', 16), (b'b', 2)] {
             if self.peek(0) == b'0' && self.peek(1) == marker {
-                let digits = self.rest().iter().skip(2).take_while(|byte| char::from(**byte).is_digit(radix)).count();
+                let digits =
+                    self.rest().iter().skip(2).take_while(|byte| char::from(**byte).is_digit(radix)).count();
                 if digits > 0 && !is_word_byte(self.peek(2 + digits)) {
                     let bytes = self.rest().get(2..2 + digits).unwrap_or_default().to_vec();
                     self.at += 2 + digits;

@@ -27,6 +27,9 @@ pub struct DdlOptions {
     pub sql_mode: SqlMode,
     /// The session's time zone, in which TIMESTAMP defaults are written (they are kept in UTC).
     pub time_zone: TimeZone,
+    /// When the statement is executed, in microseconds since 1970-01-01 00:00:00 UTC: what rows written
+    /// before `ADD COLUMN … DEFAULT CURRENT_TIMESTAMP` get.
+    pub now_micros: i64,
 }
 
 impl Default for DdlOptions {
@@ -37,6 +40,7 @@ impl Default for DdlOptions {
             table_id: 1,
             sql_mode: SqlMode(0),
             time_zone: TimeZone::Fixed(0),
+            now_micros: 0,
         }
     }
 }
@@ -58,7 +62,7 @@ impl DdlOptions {
         Context {
             mode: self.sql_mode,
             zone: self.time_zone.clone(),
-            now_micros: 0,
+            now_micros: self.now_micros,
             div_precision_increment: 4,
             default_week_format: 0,
             block_encryption_mode: "aes-128-ecb".into(),

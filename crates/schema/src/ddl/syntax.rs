@@ -58,7 +58,9 @@ pub(crate) enum DefaultValue {
     Number(String),
     /// A hexadecimal or bit literal.
     Binary(Vec<u8>),
-    Now { fsp: u64 },
+    Now {
+        fsp: u64,
+    },
     CurrentDate,
     /// Any other expression, as written.
     Expression(String),

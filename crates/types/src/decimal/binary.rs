@@ -4,7 +4,7 @@
 //! numbers have every bit flipped, and the first bit of all is flipped, so that the bytes of two
 //! decimals of one precision and scale order as the numbers do.
 
-use super::{DIGITS_PER_WORD, Decimal, Issue, MAX_DIGITS, MAX_SCALE, POWERS, WORDS, WORD_BASE, words_for};
+use super::{DIGITS_PER_WORD, Decimal, Issue, MAX_DIGITS, MAX_SCALE, POWERS, WORD_BASE, WORDS, words_for};
 
 /// Bytes for 0 to 9 digits.
 const BYTES_FOR_DIGITS: [usize; 10] = [0, 1, 1, 2, 2, 3, 3, 4, 4, 4];
@@ -26,6 +26,28 @@ pub fn bin_size(precision: u8, frac: u8) -> Option<usize> {
     Some(bytes(int) + bytes(frac))
 }
 
+/// The last `digits` (1 to 8) of the nine digits of a word.
+#[inline]
+fn low_digits(word: u32, digits: usize) -> u32 {
+    let limit = POWERS[digits];
+    if word < limit { word } else { word % limit }
+}
+
+/// The first `digits` (1 to 8) of the nine digits of a word: by constants, which need no division.
+#[inline]
+fn high_digits(word: u32, digits: usize) -> u32 {
+    match digits {
+        1 => word / 100_000_000,
+        2 => word / 10_000_000,
+        3 => word / 1_000_000,
+        4 => word / 100_000,
+        5 => word / 10_000,
+        6 => word / 1_000,
+        7 => word / 100,
+        _ => word / 10,
+    }
+}
+
 impl Decimal {
     /// Appends the binary form of `DECIMAL(precision, frac)`, [`bin_size`] bytes.
     ///
@@ -40,9 +62,9 @@ impl Decimal {
         let mask = if self.negative { u32::MAX } else { 0 };
         let mut buffer = [0_u8; MAX_BIN_SIZE];
         let mut len = 0;
-        let mut push = |word: u32, digits: usize| {
-            let bytes = BYTES_FOR_DIGITS[digits];
-            buffer[len..len + 4].copy_from_slice(&((word ^ mask) << (32 - 8 * bytes as u32)).to_be_bytes());
+        let mut push = |word: u32, bytes: usize| {
+            let word = (word ^ mask) << (32 - 8 * bytes as u32);
+            buffer[len..len + 4].copy_from_slice(&word.to_be_bytes());
             len += bytes;
         };
 
@@ -51,22 +73,25 @@ impl Decimal {
         // The word that is `place` words before the point, counted from 1.
         let int_word = |place: usize| int.len().checked_sub(place).map_or(0, |position| int[position]);
         if leading > 0 {
-            push(int_word(full + 1) % POWERS[leading], leading);
+            push(low_digits(int_word(full + 1), leading), BYTES_FOR_DIGITS[leading]);
         }
         for place in (1..=full).rev() {
-            push(int_word(place), DIGITS_PER_WORD);
+            push(int_word(place), 4);
         }
         let fraction = self.frac();
         let (full, trailing) = (frac_digits / DIGITS_PER_WORD, frac_digits % DIGITS_PER_WORD);
         let frac_word = |position: usize| fraction.get(position).copied().unwrap_or(0);
         for position in 0..full {
-            push(frac_word(position), DIGITS_PER_WORD);
+            push(frac_word(position), 4);
         }
         if trailing > 0 {
-            push(frac_word(full) / POWERS[DIGITS_PER_WORD - trailing], trailing);
+            push(high_digits(frac_word(full), trailing), BYTES_FOR_DIGITS[trailing]);
         }
         buffer[0] ^= 0x80;
-        out.extend_from_slice(&buffer[..len]);
+        // A copy of fixed size is cheaper than one that looks at the length.
+        let end = out.len() + len;
+        out.extend_from_slice(&buffer);
+        out.truncate(end);
 
         if self.digits_int as usize > int_digits && self.significant_int_digits() > int_digits {
             Err(Issue::Overflow)

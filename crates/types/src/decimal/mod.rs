@@ -126,15 +126,20 @@ impl Decimal {
         let int = precision - frac;
         let (int_words, frac_words, issue) = fit_words(words_for(int), words_for(frac));
         let frac = if issue.is_some() { frac_words * DIGITS_PER_WORD } else { frac };
-        let mut result =
-            Decimal { digits_int: int as u8, digits_frac: frac as u8, result_frac: frac as u8, negative, ..Self::ZERO };
+        let mut result = Decimal {
+            digits_int: int as u8,
+            digits_frac: frac as u8,
+            result_frac: frac as u8,
+            negative,
+            ..Self::ZERO
+        };
         for word in &mut result.words[..int_words + frac_words] {
             *word = WORD_BASE - 1;
         }
-        if int % DIGITS_PER_WORD != 0 {
+        if !int.is_multiple_of(DIGITS_PER_WORD) {
             result.words[0] = POWERS[int % DIGITS_PER_WORD] - 1;
         }
-        if frac % DIGITS_PER_WORD != 0 {
+        if !frac.is_multiple_of(DIGITS_PER_WORD) {
             result.words[int_words + frac_words - 1] -= POWERS[DIGITS_PER_WORD - frac % DIGITS_PER_WORD] - 1;
         }
         result
@@ -192,6 +197,12 @@ impl Decimal {
         self.digits_frac
     }
 
+    /// Digits stored before the point, leading zeros included.
+    #[inline]
+    pub(crate) fn digits_int(&self) -> u8 {
+        self.digits_int
+    }
+
     /// Digits after the point that the value shows; [`fmt::Display`](std::fmt::Display) rounds to them.
     #[inline]
     pub fn result_frac(&self) -> u8 {
@@ -227,9 +238,7 @@ impl Decimal {
             let (left, right) = (self.frac(), other.frac());
             let shared = left.len().min(right.len());
             let tail_is_zero = |words: &[u32]| words[shared..].iter().all(|word| *word == 0);
-            left[..shared]
-                .cmp(&right[..shared])
-                .then_with(|| tail_is_zero(right).cmp(&tail_is_zero(left)))
+            left[..shared].cmp(&right[..shared]).then_with(|| tail_is_zero(right).cmp(&tail_is_zero(left)))
         })
     }
 }

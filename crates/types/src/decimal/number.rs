@@ -5,8 +5,8 @@ use crate::number::GoFloat;
 
 /// 10^0 to 10^30: as many as a result has digits after the point, exact up to 10^22.
 const UNITS: [f64; 31] = [
-    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19,
-    1e20, 1e21, 1e22, 1e23, 1e24, 1e25, 1e26, 1e27, 1e28, 1e29, 1e30,
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
+    1e19, 1e20, 1e21, 1e22, 1e23, 1e24, 1e25, 1e26, 1e27, 1e28, 1e29, 1e30,
 ];
 
 impl From<u64> for Decimal {
@@ -85,12 +85,12 @@ impl Decimal {
         if let Some(unit) = UNITS.get(self.result_frac as usize)
             && digits <= 12
         {
-            return self.to_f64_by_words(*unit);
+            return self.sum_of_words(*unit);
         }
         self.rounded_text().as_str().parse().unwrap_or(0.0)
     }
 
-    fn to_f64_by_words(&self, unit: f64) -> f64 {
+    fn sum_of_words(&self, unit: f64) -> f64 {
         let mut sum = 0.0;
         for (place, word) in self.words[..self.int_words()].iter().rev().enumerate().rev() {
             sum += f64::from(*word) * UNITS[place * DIGITS_PER_WORD];

@@ -183,7 +183,8 @@ fn parse_exponent(text: &[u8]) -> (i64, Option<Issue>) {
     let mut issue = (run == 0 || run < digits.len()).then_some(Issue::Truncated);
     let mut value = 0_u64;
     for digit in &digits[..run] {
-        let Some(next) = value.checked_mul(10).and_then(|tens| tens.checked_add(u64::from(digit - b'0'))) else {
+        let Some(next) = value.checked_mul(10).and_then(|tens| tens.checked_add(u64::from(digit - b'0')))
+        else {
             value = 0;
             issue = Some(Issue::BadNumber);
             break;

@@ -71,7 +71,8 @@ impl Decimal {
         let first = words.iter().position(|word| *word != 0)?;
         let last = words.iter().rposition(|word| *word != 0)?;
         let begin = (first + 1) * DIGITS_PER_WORD - digits_in(words[first]);
-        let trailing = (1..DIGITS_PER_WORD).take_while(|zeros| words[last] % POWERS[*zeros] == 0).count();
+        let trailing =
+            (1..DIGITS_PER_WORD).take_while(|zeros| words[last].is_multiple_of(POWERS[*zeros])).count();
         Some((begin as i64, ((last + 1) * DIGITS_PER_WORD - trailing) as i64))
     }
 
@@ -93,7 +94,8 @@ impl Decimal {
         for (position, word) in self.words[..self.int_words() + self.frac_words()].iter().enumerate() {
             let target = position as i64 + word_offset;
             let (high, low) = (word / POWERS[digit_offset], word % POWERS[digit_offset]);
-            for (target, part) in [(target, high), (target + 1, low * POWERS[DIGITS_PER_WORD - digit_offset])] {
+            for (target, part) in [(target, high), (target + 1, low * POWERS[DIGITS_PER_WORD - digit_offset])]
+            {
                 if part != 0
                     && let Ok(target) = usize::try_from(target)
                     && target < count

@@ -9,7 +9,7 @@ fn dec(text: &str) -> Decimal {
 fn bin_hex(text: &str, precision: u8, frac: u8) -> String {
     let mut out = Vec::new();
     dec(text).to_bin(precision, frac, &mut out).unwrap();
-    out.iter().map(|byte| format!("{byte:02x}")).collect()
+    out.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
 #[test]
@@ -111,12 +111,92 @@ fn arithmetic_has_the_scales_of_mysql() {
     assert_eq!(dec("1").div(&dec("0"), 4).1, Some(Issue::DivisionByZero));
     assert_eq!(dec("10.5").rem(&dec("-3")).0.to_string(), "1.5");
     assert_eq!(dec("-10.5").rem(&dec("3.25")).0.to_string(), "-0.75");
-    assert_eq!(dec("234567890123456789012345").div(&dec("9876543210.5"), 4).0.to_string(), "23750000026468.7655");
+    assert_eq!(
+        dec("234567890123456789012345").div(&dec("9876543210.5"), 4).0.to_string(),
+        "23749998873500.7812"
+    );
     assert_eq!(
         Decimal::extreme(false, 81, 0).add(&dec("1")),
         (Decimal::extreme(false, 81, 0), Some(Issue::Overflow))
     );
     assert_eq!(dec("-0.5").negate(), dec("0.50"));
+}
+
+#[test]
+fn quotients_and_remainders_store_whole_words() {
+    let quotients = [
+        ("120", "10", "12.000000000"),
+        ("123", "0.01", "12300.000000000"),
+        ("120", "100000000000.00000", "0.000000001200000000"),
+        ("-12193185.1853376", "98765.4321", "-123.456000000000000000"),
+        ("0", "987", "0.00000"),
+        ("1.000000000000", "3", "0.333333333333333333"),
+        ("0.0123456789012345678912345", "9999999999", "0.000000000001234567890246913578148141"),
+        ("10.333000000", "12.34500", "0.837019036046982584042122316"),
+        ("51", "0.003430", "14868.804664723032069970"),
+    ];
+    for (left, right, quotient) in quotients {
+        assert_eq!(dec(left).div(&dec(right), 5).0.exact_text().as_str(), quotient, "{left} / {right}");
+    }
+    let remainders = [
+        ("234.567", "10.555", "2.357"),
+        ("-234.567", "10.555", "-2.357"),
+        ("234.567", "-10.555", "2.357"),
+        ("99999999999999999999999999999999999999", "3", "0"),
+        ("51", "0.003430", "0.002760"),
+        ("0.0000000001", "1.0", "0.0000000001"),
+        ("0.000", "0.1", "0.000"),
+        ("1", "2.0", "1.0"),
+    ];
+    for (left, right, remainder) in remainders {
+        assert_eq!(dec(left).rem(&dec(right)).0.to_string(), remainder, "{left} % {right}");
+    }
+}
+
+#[test]
+fn products_that_do_not_fit_lose_fraction_words_first() {
+    let product = |left: &str, right: &str| {
+        let (product, issue) = dec(left).mul(&dec(right));
+        (product.to_string(), issue)
+    };
+    let truncated = Some(Issue::Truncated);
+    assert_eq!(
+        product(
+            "-0.0000000000000000000000000000000000000000000000000017382578996420603",
+            "-13890436710184412000000000000000000000000000000000000000000000000000000000000",
+        ),
+        ("0.000000000000000000000000000000".into(), truncated)
+    );
+    let long = format!("1{}", "0".repeat(60));
+    assert_eq!(product(&long, &long), ("0".into(), Some(Issue::Overflow)));
+    assert_eq!(
+        product("0.5999991229316", "0.918755041726043"),
+        ("0.5512522192246113614062276588".into(), None)
+    );
+    assert_eq!(product("0.000", "-1"), ("0.000".into(), None));
+    let sum = dec(&format!("2{}", "1".repeat(71))).add(&dec(&"8".repeat(81))).0;
+    assert_eq!(sum.to_string(), format!("8888888890{}", "9".repeat(71)));
+}
+
+#[test]
+fn exponents_are_read_with_blanks_and_tails() {
+    let cases = [
+        ("1e 1dddd ", "10", Some(Issue::Truncated)),
+        ("1e - 1", "1", Some(Issue::Truncated)),
+        ("1e -1", "0.1", None),
+        ("1eabc", "1", Some(Issue::Truncated)),
+        ("1e001", "10", None),
+        ("1  1", "1", Some(Issue::Truncated)),
+        ("123457189.123123456789000e28", "1234571891231234567890000000000000000", None),
+        ("00000087654321.123456789000e-14", "0.00000087654321123456789", None),
+        ("000.000e1000", "0", None),
+    ];
+    for (text, shown, issue) in cases {
+        let (decimal, got) = Decimal::parse(text.as_bytes());
+        assert_eq!((decimal.exact_text().as_str(), got), (shown, issue), "{text}");
+    }
+    let (zeros, issue) = Decimal::parse(format!("0.{}", "0".repeat(89)).as_bytes());
+    assert_eq!((zeros.to_string(), issue), (format!("0.{}", "0".repeat(72)), Some(Issue::Truncated)));
 }
 
 #[test]

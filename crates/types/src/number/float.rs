@@ -13,7 +13,8 @@ use crate::error::TypeError;
 pub fn text_to_f64(text: &[u8], function_cast: bool, lax: bool) -> (f64, Option<TypeError>) {
     let text = trim_space(text);
     let prefix = NumericPrefix::of(text, function_cast);
-    let value: f64 = std::str::from_utf8(prefix.valid).ok().and_then(|valid| valid.parse().ok()).unwrap_or(0.0);
+    let value: f64 =
+        std::str::from_utf8(prefix.valid).ok().and_then(|valid| valid.parse().ok()).unwrap_or(0.0);
     if value.is_infinite() {
         let error = (!lax).then(|| truncated_wrong_value("DOUBLE", text));
         return (f64::MAX.copysign(value), error);
@@ -30,6 +31,20 @@ pub fn round_float(value: f64, decimals: i32) -> f64 {
     }
     let result = scaled.round_ties_even() / shift;
     if result.is_nan() { 0.0 } else { result }
+}
+
+/// `value` cut to `decimals` digits after the point (before it if negative), as TiDB's
+/// `types.Truncate`.
+pub fn truncate_digits(value: f64, decimals: i32) -> f64 {
+    let shift = power_of_ten(decimals);
+    let scaled = value * shift;
+    if !scaled.is_finite() {
+        value
+    } else if shift == 0.0 {
+        0.0
+    } else {
+        scaled.trunc() / shift
+    }
 }
 
 /// The greatest value of `FLOAT(flen, decimals)` and `DOUBLE(flen, decimals)`.
@@ -58,8 +73,8 @@ pub fn truncate_float(value: f64, flen: i32, decimals: i32) -> (f64, Option<Type
 /// 10^`exponent`, correctly rounded: 0 and infinity beyond the range, as Go's `math.Pow10`.
 fn power_of_ten(exponent: i32) -> f64 {
     const EXACT: [f64; 23] = [
-        1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
-        1e19, 1e20, 1e21, 1e22,
+        1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17,
+        1e18, 1e19, 1e20, 1e21, 1e22,
     ];
     if let Some(power) = usize::try_from(exponent).ok().and_then(|exponent| EXACT.get(exponent)) {
         return *power;
@@ -97,7 +112,10 @@ impl ShortText {
 
 impl Write for ShortText {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.bytes.get_mut(self.len..self.len + text.len()).ok_or(fmt::Error)?.copy_from_slice(text.as_bytes());
+        self.bytes
+            .get_mut(self.len..self.len + text.len())
+            .ok_or(fmt::Error)?
+            .copy_from_slice(text.as_bytes());
         self.len += text.len();
         Ok(())
     }

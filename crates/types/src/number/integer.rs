@@ -84,9 +84,9 @@ fn parse_unsigned(digits: &[u8]) -> Parsed<u64> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return Parsed::Malformed;
     }
-    let value = digits.iter().try_fold(0_u64, |value, digit| {
-        value.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
-    });
+    let value = digits
+        .iter()
+        .try_fold(0_u64, |value, digit| value.checked_mul(10)?.checked_add(u64::from(digit - b'0')));
     value.map_or(Parsed::OutOfRange(u64::MAX), Parsed::Number)
 }
 

@@ -40,11 +40,8 @@ impl Time {
             if year > 9999 {
                 return Err(wrong_value("time", self.braces().as_bytes()));
             }
-            let last_day = if context.rules.allow_invalid_date || month == 0 {
-                31
-            } else {
-                days_in_month(year, month)
-            };
+            let last_day =
+                if context.rules.allow_invalid_date || month == 0 { 31 } else { days_in_month(year, month) };
             if month > 12 || day > last_day {
                 return Err(wrong_value("datetime", format!("{year}-{month}-{day}").as_bytes()));
             }

@@ -14,7 +14,7 @@ pub(crate) const SECONDS_PER_DAY: i64 = 86_400;
 
 /// Whether the year has 366 days; year 0 counts as one.
 pub fn is_leap_year(year: u16) -> bool {
-    (year % 4 == 0 && year % 100 != 0) || year % 400 == 0
+    (year.is_multiple_of(4) && !year.is_multiple_of(100)) || year.is_multiple_of(400)
 }
 
 /// Days in a month; 0 when there is no such month.
@@ -117,8 +117,6 @@ impl Time {
 
     /// Whether month and day exist in the calendar.
     pub(crate) fn is_calendar_date(&self) -> bool {
-        (1..=12).contains(&self.month)
-            && self.day >= 1
-            && self.day <= days_in_month(self.year, self.month)
+        (1..=12).contains(&self.month) && self.day >= 1 && self.day <= days_in_month(self.year, self.month)
     }
 }

@@ -7,8 +7,18 @@ use crate::TypeError;
 
 /// English month names, January first.
 pub const MONTH_NAMES: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
-    "November", "December",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
 ];
 
 /// English weekday names, Sunday first.
@@ -36,12 +46,19 @@ fn push_two(out: &mut String, value: u8) {
 
 /// An hour on a twelve-hour clock.
 fn twelve_hour(hour: u32) -> u32 {
-    if hour % 12 == 0 { 12 } else { hour % 12 }
+    (hour + 11) % 12 + 1
 }
 
 /// Appends the clock specifiers that dates and TIME values share; false if it is none of them.
-fn push_clock_specifier(out: &mut String, specifier: char, hour: u32, minute: u8, second: u8, micros: u32) -> bool {
-    let half = if hour / 12 % 2 == 0 { "AM" } else { "PM" };
+fn push_clock_specifier(
+    out: &mut String,
+    specifier: char,
+    hour: u32,
+    minute: u8,
+    second: u8,
+    micros: u32,
+) -> bool {
+    let half = if (hour / 12).is_multiple_of(2) { "AM" } else { "PM" };
     // Writing to a String cannot fail.
     let _ = match specifier {
         'H' => write!(out, "{hour:02}"),
@@ -174,7 +191,8 @@ impl Duration {
     pub fn time_format(&self, layout: &str) -> String {
         let parts = self.parts();
         let formatted = format_layout(layout, |out, specifier| {
-            if !push_clock_specifier(out, specifier, parts.hours, parts.minutes, parts.seconds, parts.micros) {
+            if !push_clock_specifier(out, specifier, parts.hours, parts.minutes, parts.seconds, parts.micros)
+            {
                 out.push(specifier);
             }
             Ok(())

@@ -15,8 +15,7 @@ pub(crate) fn unit_micros(fsp: u8) -> u32 {
 /// `digits` holds ASCII digits only.
 pub(crate) fn parse_fraction(digits: &[u8], fsp: u8, truncate: bool) -> (u32, bool) {
     let fsp = usize::from(fsp.min(MAX_FSP));
-    let number =
-        |digits: &[u8]| digits.iter().fold(0u32, |sum, digit| sum * 10 + u32::from(digit - b'0'));
+    let number = |digits: &[u8]| digits.iter().fold(0u32, |sum, digit| sum * 10 + u32::from(digit - b'0'));
     if digits.len() <= fsp {
         return (number(digits) * POWERS[usize::from(MAX_FSP) - digits.len()], false);
     }

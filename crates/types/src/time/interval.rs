@@ -145,9 +145,8 @@ impl Interval {
         if point + 1 < text.len() {
             let digits = &text[point + 1..];
             fraction_digits = digits.iter().take(6).take_while(|byte| byte.is_ascii_digit()).count();
-            for at in 0..6 {
-                let digit = if at < fraction_digits { i64::from(digits[at] - b'0') } else { 0 };
-                fraction = fraction * 10 + digit;
+            for digit in digits[..fraction_digits].iter().chain([b'0'; 6].iter()).take(6) {
+                fraction = fraction * 10 + i64::from(digit - b'0');
             }
             if fraction >= 500_000 {
                 rounded = rounded.saturating_add(sign);
@@ -208,7 +207,8 @@ impl Interval {
             fields[index] = sign * value.saturating_mul(10i64.pow(missing as u32));
         }
         let [years, months, days, hours, minutes, seconds, micros] = fields;
-        let total = hours.saturating_mul(3600).saturating_add(minutes.saturating_mul(60)).saturating_add(seconds);
+        let total =
+            hours.saturating_mul(3600).saturating_add(minutes.saturating_mul(60)).saturating_add(seconds);
         let micros = (total % SECONDS_PER_DAY * MICROS_PER_SECOND).saturating_add(micros);
         let days = days.saturating_add(total / SECONDS_PER_DAY);
         let fsp = if last == 6 { MAX_FSP } else { 0 };
@@ -233,7 +233,8 @@ impl Time {
     ///
     /// Error 1292 if the fields are no calendar date, 1441 outside the years 0 to 9999.
     pub fn plus_interval(&self, interval: &Interval, fsp: u8) -> Result<Time, TypeError> {
-        let overflow = || TypeError::new(DATETIME_FUNCTION_OVERFLOW, "Datetime function: datetime field overflow");
+        let overflow =
+            || TypeError::new(DATETIME_FUNCTION_OVERFLOW, "Datetime function: datetime field overflow");
         let start = self.as_utc_micros().ok_or_else(|| wrong_value("time", self.to_text().as_bytes()))?;
         let Interval { years, months, days, micros, .. } = *interval;
         if [years, months, days].iter().any(|step| step.unsigned_abs() > LARGEST_STEP.unsigned_abs()) {

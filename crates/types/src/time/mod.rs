@@ -24,6 +24,7 @@ mod tests;
 mod week;
 mod year;
 mod zone;
+mod zone_memo;
 
 use std::cmp::Ordering;
 
@@ -31,7 +32,7 @@ use crate::{Context, SqlMode, TimeZone, TypeError, code};
 
 pub use calendar::TimeUnit;
 pub use day::{date_from_day_number, days_in_month, is_leap_year};
-pub use duration::{DurationError, MAX_DURATION_NANOS, MAX_DURATION_NUMBER};
+pub use duration::{DurationError, DurationParts, MAX_DURATION_NANOS, MAX_DURATION_NUMBER};
 pub use format::{MONTH_NAMES, WEEKDAY_NAMES};
 pub use interval::{Interval, IntervalUnit};
 pub use parse::fraction_digits;
@@ -120,17 +121,13 @@ impl TimeRules {
     /// on; the column cast applies each mode by itself afterwards. `TIME_TRUNCATE_FRACTIONAL` does
     /// not reach this session.
     pub fn from_mode(mode: SqlMode) -> Self {
-        const STRICT: u64 = 1 << 21 | 1 << 22;
-        const NO_ZERO_IN_DATE: u64 = 1 << 23;
-        const NO_ZERO_DATE: u64 = 1 << 24;
-        const ALLOW_INVALID_DATES: u64 = 1 << 32;
-        let has = |bits: u64| mode.0 & bits != 0;
+        let has = |modes: SqlMode| mode.0 & modes.0 != 0;
+        let allow_invalid_date = has(SqlMode::ALLOW_INVALID_DATES);
+        let strict = has(SqlMode::STRICT_TRANS_TABLES) || has(SqlMode::STRICT_ALL_TABLES);
+        let refuses_zeros = has(SqlMode::NO_ZERO_IN_DATE) && has(SqlMode::NO_ZERO_DATE);
         Self {
-            allow_zero_in_date: !has(STRICT)
-                || has(ALLOW_INVALID_DATES)
-                || !has(NO_ZERO_IN_DATE)
-                || !has(NO_ZERO_DATE),
-            allow_invalid_date: has(ALLOW_INVALID_DATES),
+            allow_zero_in_date: !strict || allow_invalid_date || !refuses_zeros,
+            allow_invalid_date,
             truncate_fraction: false,
         }
     }
@@ -203,8 +200,7 @@ impl Time {
     /// micros:24`. Its order is the order of times.
     pub fn to_packed(&self) -> u64 {
         let date = (u64::from(self.year) * 13 + u64::from(self.month)) << 5 | u64::from(self.day);
-        let clock =
-            u64::from(self.hour) << 12 | u64::from(self.minute) << 6 | u64::from(self.second);
+        let clock = u64::from(self.hour) << 12 | u64::from(self.minute) << 6 | u64::from(self.second);
         (date << 17 | clock) << 24 | u64::from(self.micros)
     }
 

@@ -133,7 +133,8 @@ impl Duration {
     /// The number `HHMMSS` without a fraction, signed.
     pub fn to_number(&self) -> i64 {
         let parts = self.parts();
-        let number = i64::from(parts.hours) * 10_000 + i64::from(parts.minutes) * 100 + i64::from(parts.seconds);
+        let number =
+            i64::from(parts.hours) * 10_000 + i64::from(parts.minutes) * 100 + i64::from(parts.seconds);
         if parts.negative { -number } else { number }
     }
 

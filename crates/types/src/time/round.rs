@@ -19,7 +19,7 @@ impl Time {
             return Ok(*self);
         }
         let unit = unit_micros(fsp);
-        if self.micros % unit == 0 {
+        if self.micros.is_multiple_of(unit) {
             return Ok(Time { fsp, ..*self });
         }
         let truncated = Time { micros: self.micros - self.micros % unit, fsp, ..*self };

@@ -42,10 +42,19 @@ fn next_token(format: &str) -> Option<(&str, &str)> {
     Some(format.split_at(end))
 }
 
+/// The half of the day that `%p` named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Half {
+    Morning,
+    Afternoon,
+    /// The text ended before it.
+    Unsaid,
+}
+
 /// What the specifiers said besides the fields.
 #[derive(Default)]
 struct Seen {
-    afternoon: Option<bool>,
+    half: Option<Half>,
     hour_24: bool,
     hour_12: bool,
 }
@@ -165,11 +174,13 @@ impl Reader<'_> {
                 self.digits(3).filter(|(value, _)| *value != 0)?;
             }
             "%p" => {
-                let afternoon = !self.prefix_ignoring_case("AM");
-                if afternoon && !self.prefix_ignoring_case("PM") {
+                self.seen.half = Some(if self.prefix_ignoring_case("AM") {
+                    Half::Morning
+                } else if self.prefix_ignoring_case("PM") {
+                    Half::Afternoon
+                } else {
                     return None;
-                }
-                self.seen.afternoon = Some(afternoon);
+                });
             }
             "%r" => self.clock(true)?,
             "%T" => self.clock(false)?,
@@ -186,10 +197,10 @@ impl Reader<'_> {
     /// Applies AM and PM to the hour.
     fn fix_hour(&mut self) -> Option<()> {
         let hour = self.time.hour;
-        match self.seen.afternoon {
+        match self.seen.half {
             Some(_) if self.seen.hour_24 || hour == 0 => return None,
-            Some(afternoon) if hour == 12 => self.time.hour = if afternoon { 12 } else { 0 },
-            Some(true) => self.time.hour = hour + 12,
+            Some(half) if hour == 12 => self.time.hour = if half == Half::Morning { 0 } else { 12 },
+            Some(Half::Afternoon) => self.time.hour = hour + 12,
             None if self.seen.hour_12 && hour == 12 => self.time.hour = 0,
             _ => {}
         }
@@ -201,8 +212,11 @@ impl Time {
     /// Reads `text` by `format`, unchecked against the calendar (call [`Time::check`]); `None` if it
     /// does not fit. Surplus text is ignored.
     pub fn str_to_date(text: &str, format: &str, fsp: u8) -> Option<Time> {
-        let mut reader =
-            Reader { text, time: Time::zero(TimeKind::Datetime, fsp.min(super::MAX_FSP)), seen: Seen::default() };
+        let mut reader = Reader {
+            text,
+            time: Time::zero(TimeKind::Datetime, fsp.min(super::MAX_FSP)),
+            seen: Seen::default(),
+        };
         let mut format = format;
         loop {
             reader.text = reader.text.trim_start();
@@ -214,7 +228,7 @@ impl Time {
             if reader.text.is_empty() {
                 // The specifier at which the text ends still counts as seen, with the value 0.
                 match token {
-                    "%p" => reader.seen.afternoon = Some(false),
+                    "%p" => reader.seen.half = Some(Half::Unsaid),
                     "%H" => reader.seen.hour_24 = true,
                     "%h" => reader.seen.hour_12 = true,
                     _ => {}

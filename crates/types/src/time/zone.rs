@@ -15,6 +15,7 @@ use super::{
     MICROS_PER_SECOND, Time, TimeKind,
     day::{SECONDS_PER_DAY, civil_from_epoch_day, epoch_day},
     wrong_value,
+    zone_memo::constant_offset,
 };
 use crate::{TimeZone, TypeError};
 
@@ -86,7 +87,10 @@ impl Time {
         let as_utc = self.as_utc_micros().ok_or(LocalError::NotADate)?;
         let offset = match zone {
             TimeZone::Fixed(seconds) => *seconds,
-            TimeZone::Named(zone) => self.offset_in(zone, as_utc)?.seconds(),
+            TimeZone::Named(zone) => match constant_offset(zone, as_utc) {
+                Some(seconds) => seconds,
+                None => self.offset_in(zone, as_utc)?.seconds(),
+            },
         };
         Ok(as_utc - i64::from(offset) * MICROS_PER_SECOND)
     }

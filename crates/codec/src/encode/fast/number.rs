@@ -158,7 +158,7 @@ pub(super) fn float(value: &Value<'_>, unsigned: bool, narrow: impl Fn(f64) -> f
 fn is_plain_float(text: &[u8]) -> bool {
     let skip_digits = |text: &[u8]| text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let mut rest = sign(text).0;
-    let mut number_follows = |rest: &mut &[u8]| {
+    let number_follows = |rest: &mut &[u8]| {
         let digits = skip_digits(rest);
         *rest = &rest[digits..];
         digits > 0
@@ -191,7 +191,7 @@ mod tests {
     fn decimal_hex(text: &str, precision: u8, frac: u8) -> Option<String> {
         let mut out = Vec::new();
         decimal(&Value::Text(text.as_bytes()), precision, frac, false, &mut out)?;
-        Some(out.iter().map(|byte| format!("{byte:02x}")).collect())
+        Some(crate::golden::to_hex(&out))
     }
 
     #[test]

@@ -1,0 +1,192 @@
+//! `thunderhead import`: planner, worker and finalizer in one process, over the same ledger.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use th_config::Config;
+use th_connect::{CommonArgs, fault};
+use th_env::Env;
+use th_errors::{Code, Fault};
+use th_finalizer::Finalizer;
+use th_ledger::{FORMAT, Ledger, Plan, Verdict};
+use th_planner::{Planner, command::new_import_id};
+use th_playground::{Playground, PlaygroundOptions};
+use th_queue::Queue;
+use th_worker::command::{SortDir, resources, stop_on_signals, worker_name};
+use th_worker::{Import, Progress, Stop, Worker};
+
+use crate::{playground, progress};
+
+/// Imports a dump in this process.
+#[derive(Debug, Clone, Args)]
+pub struct ImportArgs {
+    #[command(flatten)]
+    common: CommonArgs,
+    /// Import into a fresh embedded cluster instead of a real one
+    #[arg(long)]
+    playground: bool,
+    /// Folder for the playground's data; a temporary one, removed at the end, if not given
+    #[arg(long, value_name = "DIR", requires = "playground")]
+    playground_dir: Option<PathBuf>,
+    /// Keep the playground running afterwards, until Ctrl-C
+    #[arg(long, requires = "playground")]
+    keep: bool,
+}
+
+/// Runs the command. A failed import is an error, after its summary.
+pub async fn run(args: ImportArgs, env: Env) -> Result<(), Fault> {
+    let mut config = args.common.load()?;
+    let import_id = args.common.import_id.clone().unwrap_or_else(|| new_import_id(&env));
+    if config.thunderhead.ledger.is_empty() {
+        config.thunderhead.ledger = default_ledger();
+    }
+    let embedded = if args.playground {
+        let options = PlaygroundOptions { dir: args.playground_dir.clone(), ..PlaygroundOptions::default() };
+        let started = playground::start(options).await?;
+        use_playground(&mut config, &started);
+        Some(started)
+    } else {
+        None
+    };
+    let ledger = th_connect::ledger(&config, &import_id)?;
+    let result = import(&config, &env, &import_id, &ledger).await;
+    let result = match result {
+        Ok(verdict) => {
+            print!("{}", th_finalizer::summary::table(&verdict));
+            println!("ledger: {}", ledger.display());
+            th_finalizer::command::outcome(verdict)
+        }
+        Err(found) => Err(found),
+    };
+    if let Some(embedded) = embedded {
+        eprint!("{}", playground::describe(&embedded));
+        if args.keep {
+            eprintln!("the playground runs until Ctrl-C");
+            let _ = tokio::signal::ctrl_c().await;
+        }
+        embedded.shutdown().await;
+    }
+    result
+}
+
+/// Points a configuration to a playground.
+pub fn use_playground(config: &mut Config, playground: &Playground) {
+    config.tidb.host = "127.0.0.1".to_owned();
+    config.tidb.port = playground.tidb_port();
+    config.tidb.status_port = playground.status_port();
+    config.tidb.user = "root".to_owned();
+    config.tidb.password = th_config::Secret::default();
+    config.tidb.pd_addr = playground.pd_addr();
+}
+
+/// Where ledgers go when nothing is configured: the user's state folder.
+fn default_ledger() -> String {
+    let var = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let state = var("XDG_STATE_HOME")
+        .map(PathBuf::from)
+        .or_else(|| var("HOME").map(|home| PathBuf::from(home).join(".local/state")));
+    state.unwrap_or_else(std::env::temp_dir).join("thunderhead/ledger").display().to_string()
+}
+
+/// Plans, works and finalizes. An outcome that is decided, also a failed one, is `Ok`.
+pub async fn import(config: &Config, env: &Env, import_id: &str, ledger: &Ledger) -> Result<Verdict, Fault> {
+    let planned = async {
+        let source = th_connect::source(&config.mydumper.data_source_dir)?;
+        let cluster = Arc::new(th_connect::cluster(config, &[], true, env).await?);
+        let queue = th_connect::queue(config).await;
+        let planner =
+            Planner { config, env, source: &source, cluster: &cluster, ledger, queue: &*queue, import_id };
+        let plan = planner.run().await?;
+        Ok((source, cluster, queue, plan))
+    };
+    let (source, cluster, queue, plan) = match planned.await {
+        Ok(planned) => planned,
+        Err(found) => return plan_failed(config, env, import_id, ledger, found).await,
+    };
+    let worked = work(config, env, ledger, source, &cluster, &queue, &plan);
+    let finalizer = Finalizer {
+        config,
+        env,
+        ledger,
+        queue: Arc::clone(&queue),
+        cluster: &cluster,
+        plan: &plan,
+        poll: Duration::from_millis(200),
+        name: format!("finalizer-{}", env.uuid()),
+    };
+    let mut worked = std::pin::pin!(worked);
+    let mut finalized = std::pin::pin!(finalizer.run());
+    // The worker ends before the finalizer, except when it is told to stop or cannot go on.
+    let stopped = tokio::select! {
+        verdict = &mut finalized => return verdict,
+        stopped = &mut worked => stopped?,
+    };
+    if stopped {
+        return Err(Fault::new(
+            Code::Interrupted,
+            format!("told to stop; resume with `--import-id {import_id}`"),
+        ));
+    }
+    finalized.await
+}
+
+/// A plan that could not be made is an import that failed; its marker says so.
+async fn plan_failed(
+    config: &Config,
+    env: &Env,
+    import_id: &str,
+    ledger: &Ledger,
+    found: Fault,
+) -> Result<Verdict, Fault> {
+    let has_plan = ledger.plan().await.is_ok_and(|plan| plan.is_some());
+    if has_plan || found.code == Code::LedgerUnavailable {
+        return Err(found);
+    }
+    // The location without its parameters, which may hold secrets.
+    let source = config.mydumper.data_source_dir.split('?').next().unwrap_or_default();
+    let outcome = th_finalizer::failed(import_id, source, env, vec![found.clone()], Vec::new());
+    let verdict = Verdict { format: FORMAT, finalizer: format!("planner-{}", env.uuid()), outcome };
+    ledger.decide(&verdict).await.map_err(|error| {
+        tracing::error!(fault = %found.message, "the plan could not be made");
+        fault::of_ledger(&error)
+    })
+}
+
+/// Runs the worker; true if it was told to stop.
+async fn work(
+    config: &Config,
+    env: &Env,
+    ledger: &Ledger,
+    source: th_dump::Store,
+    cluster: &Arc<th_cluster::Cluster>,
+    queue: &Arc<dyn Queue>,
+    plan: &Plan,
+) -> Result<bool, Fault> {
+    let sort_dir = SortDir::create(config, env)?;
+    let stop = Stop::default();
+    stop_on_signals(stop.clone());
+    let progress = Arc::new(Progress::default());
+    let _display = progress::Display::start(plan, Arc::clone(&progress), env.clone());
+    let import = Import::new(
+        env.clone(),
+        config,
+        plan.clone(),
+        ledger.clone(),
+        source,
+        Arc::clone(cluster),
+        &sort_dir.path,
+    )
+    .await?;
+    let worker = Worker {
+        resources: resources(config, &sort_dir.path),
+        import: Arc::new(import),
+        queue: Arc::clone(queue),
+        progress,
+        stop: stop.clone(),
+        name: worker_name(),
+    };
+    worker.run(config).await?;
+    Ok(stop.is_set())
+}

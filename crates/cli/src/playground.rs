@@ -1,0 +1,55 @@
+//! `thunderhead playground`: an embedded cluster on loopback.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use th_errors::{Code, Fault};
+use th_playground::{Playground, PlaygroundOptions};
+
+/// Starts PD, TiKV and a TiDB front in this process, until Ctrl-C.
+#[derive(Debug, Clone, Args)]
+pub struct PlaygroundArgs {
+    /// Folder for its data; a temporary one, removed at the end, if not given
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+    /// Port of the MySQL protocol; 0 for any
+    #[arg(long, default_value_t = 4000)]
+    port: u16,
+    /// Port of the status API; 0 for any
+    #[arg(long, default_value_t = 10080)]
+    status_port: u16,
+    /// Port of PD; 0 for any
+    #[arg(long, default_value_t = 2379)]
+    pd_port: u16,
+}
+
+/// Runs until Ctrl-C.
+pub(crate) async fn run(args: PlaygroundArgs) -> Result<(), Fault> {
+    let playground = start(PlaygroundOptions {
+        dir: args.dir,
+        tidb_port: args.port,
+        status_port: args.status_port,
+        pd_port: args.pd_port,
+        ..PlaygroundOptions::default()
+    })
+    .await?;
+    print!("{}", describe(&playground));
+    let _ = tokio::signal::ctrl_c().await;
+    playground.shutdown().await;
+    Ok(())
+}
+
+/// Starts a playground.
+pub(crate) async fn start(options: PlaygroundOptions) -> Result<Playground, Fault> {
+    Playground::start(options).await.map_err(|error| Fault::from_error(Code::TargetUnreachable, &error))
+}
+
+/// Where everything is, and how to look.
+pub(crate) fn describe(playground: &Playground) -> String {
+    format!(
+        "playground: PD {}, TiDB status 127.0.0.1:{}\nlook: mysql -h 127.0.0.1 -P {} -u root\n",
+        playground.pd_addr(),
+        playground.status_port(),
+        playground.tidb_port()
+    )
+}

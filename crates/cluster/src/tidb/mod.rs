@@ -1,0 +1,413 @@
+//! Client of TiDB: SQL, and the HTTP status API for what SQL does not show.
+
+mod ids;
+mod status;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mysql_async::prelude::Queryable as _;
+use mysql_async::{Opts, OptsBuilder, Pool, PoolConstraints, PoolOpts, SslOpts, Value};
+use th_env::Env;
+
+pub use self::ids::{IdKind, NextId, RebaseTo};
+pub use self::status::Settings;
+use crate::net::Http;
+use crate::options::TidbOptions;
+use crate::{ClusterError, ClusterOptions, ErrorKind, RangeChecksum};
+
+/// Tries to get a connection.
+const ATTEMPTS: u32 = 4;
+
+/// Session variables of an import, set where the server knows them.
+const SESSION: [(&str, &str); 10] = [
+    ("autocommit", "1"),
+    ("tidb_txn_mode", "'optimistic'"),
+    ("foreign_key_checks", "0"),
+    ("allow_auto_random_explicit_insert", "1"),
+    ("tidb_opt_write_row_id", "1"),
+    ("tidb_request_source_type", "'lightning'"),
+    ("tidb_build_stats_concurrency", "20"),
+    ("tidb_distsql_scan_concurrency", "15"),
+    ("tidb_index_serial_scan_concurrency", "20"),
+    ("tidb_checksum_table_concurrency", "2"),
+];
+
+/// Client of one TiDB server. Cheap to clone.
+#[derive(Clone)]
+pub struct Tidb {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    env: Env,
+    pool: Pool,
+    http: Http,
+    endpoint: String,
+    status_address: String,
+    timeout: Duration,
+}
+
+/// Rows of a query, as text.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SqlRows {
+    /// Column names.
+    pub columns: Vec<String>,
+    /// Cells; `None` is NULL.
+    pub rows: Vec<Vec<Option<String>>>,
+}
+
+impl SqlRows {
+    /// The cell of a row under a column name (in any case).
+    pub fn cell(&self, row: usize, column: &str) -> Option<&str> {
+        let at = self.columns.iter().position(|name| name.eq_ignore_ascii_case(column))?;
+        self.rows.get(row)?.get(at)?.as_deref()
+    }
+
+    /// The first cell of the first row.
+    pub fn single(&self) -> Option<&str> {
+        self.rows.first()?.first()?.as_deref()
+    }
+}
+
+/// Quotes a name for SQL.
+pub fn quote_name(name: &str) -> String {
+    format!("`{}`", name.replace('`', "``"))
+}
+
+/// `db`.`table`, quoted.
+pub fn quote_table(db: &str, table: &str) -> String {
+    format!("{}.{}", quote_name(db), quote_name(table))
+}
+
+/// Quotes a text for SQL (backslash escapes included, so not for `NO_BACKSLASH_ESCAPES` sessions).
+pub fn quote_text(text: &str) -> String {
+    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+}
+
+impl Tidb {
+    /// Connects, and finds out which session variables the server knows.
+    pub(crate) async fn connect(
+        env: Env,
+        http: Http,
+        options: &TidbOptions,
+        cluster: &ClusterOptions,
+    ) -> Result<Self, ClusterError> {
+        let status_address = format!("{}:{}", options.host, options.status_port);
+        let port = if options.port != 0 {
+            options.port
+        } else {
+            status::settings(&http, &status_address).await?.port
+        };
+        let endpoint = format!("{}:{port}", options.host);
+        let base = base_options(options, cluster, port);
+        let timeout = cluster.request_timeout;
+        let mut wanted: Vec<String> =
+            SESSION.iter().map(|(name, value)| format!("SET SESSION {name} = {value}")).collect();
+        if let Some(mode) = &options.sql_mode {
+            wanted.push(format!("SET SESSION sql_mode = {}", quote_text(mode)));
+        }
+        for (name, value) in &options.session_vars {
+            wanted.push(format!("SET SESSION {} = {}", quote_name(name), quote_text(value)));
+        }
+        let setup = usable(&env, &endpoint, timeout, Opts::from(base.clone()), wanted).await?;
+        let constraints = PoolConstraints::new(0, options.connections.max(1)).unwrap_or_default();
+        let pool_options = PoolOpts::default().with_constraints(constraints).with_reset_connection(false);
+        let pool = Pool::new(base.setup(setup).pool_opts(pool_options));
+        Ok(Self { inner: Arc::new(Inner { env, pool, http, endpoint, status_address, timeout }) })
+    }
+
+    /// `host:port` of the SQL port.
+    pub fn endpoint(&self) -> &str {
+        &self.inner.endpoint
+    }
+
+    /// Closes all connections; without it they end when the last clone is dropped.
+    pub async fn close(self) {
+        let _ = tokio::time::timeout(self.inner.timeout, self.inner.pool.clone().disconnect()).await;
+    }
+
+    async fn connection(&self) -> Result<mysql_async::Conn, ClusterError> {
+        let mut attempt = 0;
+        loop {
+            let connecting =
+                bounded(&self.inner.endpoint, "connect", self.inner.timeout, self.inner.pool.get_conn());
+            match connecting.await {
+                Err(error) if error.is_retryable() && attempt + 1 < ATTEMPTS => {
+                    tracing::warn!(%error, attempt, "connecting to tidb is tried again");
+                    let env = &self.inner.env;
+                    let wait = env.backoff(attempt, Duration::from_millis(200), Duration::from_secs(5));
+                    env.sleep(wait, "tidb does not answer").await;
+                    attempt += 1;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// Runs a query within the usual deadline.
+    pub async fn query(&self, sql: &str) -> Result<SqlRows, ClusterError> {
+        self.query_within(sql, self.inner.timeout).await
+    }
+
+    /// Runs a query within `limit`. It is not repeated: the caller knows whether it may be.
+    pub async fn query_within(&self, sql: &str, limit: Duration) -> Result<SqlRows, ClusterError> {
+        let mut connection = self.connection().await?;
+        let result = query_on(&self.inner.endpoint, &mut connection, sql, limit).await;
+        if let Err(error) = &result
+            && !matches!(error.kind(), ErrorKind::Sql { .. })
+        {
+            // What the server still does with the statement would be the next one's surprise.
+            drop(tokio::time::timeout(Duration::from_secs(1), connection.disconnect()).await);
+        }
+        result
+    }
+
+    /// Runs statements that return no rows, one after the other, on one connection.
+    pub async fn execute_all(&self, statements: &[String], limit: Duration) -> Result<(), ClusterError> {
+        let mut connection = self.connection().await?;
+        for statement in statements {
+            query_on(&self.inner.endpoint, &mut connection, statement, limit).await?;
+        }
+        Ok(())
+    }
+
+    /// Runs a statement within the usual deadline.
+    pub async fn execute(&self, sql: &str) -> Result<(), ClusterError> {
+        self.query(sql).await.map(drop)
+    }
+
+    /// Runs a statement that may take long (DDL, ANALYZE).
+    pub async fn execute_within(&self, sql: &str, limit: Duration) -> Result<(), ClusterError> {
+        self.query_within(sql, limit).await.map(drop)
+    }
+
+    /// Creates a database unless it exists; `options` follow the name (`CHARACTER SET …`).
+    pub async fn create_database(&self, db: &str, options: &str) -> Result<(), ClusterError> {
+        self.execute(&format!("CREATE DATABASE IF NOT EXISTS {} {options}", quote_name(db))).await
+    }
+
+    /// Runs a `CREATE TABLE` (or VIEW) statement with `db` as the current database. A table that exists already is no
+    /// error; whether it is the same is for the caller to see in its [`Tidb::table_info`].
+    pub async fn create_table(&self, db: &str, statement: &str, limit: Duration) -> Result<(), ClusterError> {
+        let mut connection = self.connection().await?;
+        let endpoint = &self.inner.endpoint;
+        query_on(endpoint, &mut connection, &format!("USE {}", quote_name(db)), limit).await?;
+        match query_on(endpoint, &mut connection, statement, limit).await {
+            Err(error) if error.kind() == (ErrorKind::Sql { code: 1050 }) => Ok(()),
+            result => result.map(drop),
+        }
+    }
+
+    /// Whether a table has no row that SQL can see.
+    pub async fn is_empty(&self, db: &str, table: &str) -> Result<bool, ClusterError> {
+        let sql = format!("SELECT 1 FROM {} USE INDEX() LIMIT 1", quote_table(db, table));
+        Ok(self.query(&sql).await?.rows.is_empty())
+    }
+
+    /// A global variable; `None` if the server does not know it.
+    pub async fn global_variable(&self, name: &str) -> Result<Option<String>, ClusterError> {
+        if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+            return Err(ClusterError::invalid(format!("{name:?} is no variable name")));
+        }
+        match self.query(&format!("SELECT @@global.{name}")).await {
+            Ok(rows) => Ok(rows.single().map(ToOwned::to_owned)),
+            Err(error) if error.kind() == (ErrorKind::Sql { code: 1193 }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A value of the system table `mysql.tidb`.
+    pub async fn system_value(&self, name: &str) -> Result<Option<String>, ClusterError> {
+        let rows = self.query("SELECT VARIABLE_NAME, VARIABLE_VALUE FROM mysql.tidb").await?;
+        let value = rows.rows.iter().find_map(|row| match row.as_slice() {
+            [Some(key), value] if key == name => value.clone(),
+            _ => None,
+        });
+        Ok(value)
+    }
+
+    /// Whether the cluster was made with new collations, on which every string key depends.
+    pub async fn new_collation_enabled(&self) -> Result<bool, ClusterError> {
+        let value = self.system_value("new_collation_enabled").await?;
+        Ok(value.is_some_and(|value| value.eq_ignore_ascii_case("true")))
+    }
+
+    /// The time zone TiDB calls `SYSTEM`.
+    pub async fn system_time_zone(&self) -> Result<Option<String>, ClusterError> {
+        self.system_value("system_tz").await
+    }
+
+    /// TiDB's version, e.g. `9.0.0-alpha` of `8.0.11-TiDB-v9.0.0-alpha`.
+    pub async fn version(&self) -> Result<String, ClusterError> {
+        let rows = self.query("SELECT VERSION()").await?;
+        rows.single()
+            .and_then(|text| text.split_once("-TiDB-"))
+            .map(|(_, version)| version.trim_start_matches('v').to_owned())
+            .ok_or_else(|| ClusterError::protocol(&self.inner.endpoint, "the server is no tidb"))
+    }
+
+    /// `ADMIN CHECKSUM TABLE`: all pairs of the table, indexes and partitions included.
+    pub async fn admin_checksum(
+        &self,
+        db: &str,
+        table: &str,
+        limit: Duration,
+    ) -> Result<RangeChecksum, ClusterError> {
+        let sql = format!("ADMIN CHECKSUM TABLE {}", quote_table(db, table));
+        let rows = self.query_within(&sql, limit).await?;
+        let number = |column: &str| {
+            rows.cell(0, column).and_then(|text| text.parse::<u64>().ok()).ok_or_else(|| {
+                ClusterError::protocol(&self.inner.endpoint, format!("the checksum has no {column}"))
+            })
+        };
+        Ok(RangeChecksum {
+            crc64_xor: number("Checksum_crc64_xor")?,
+            pairs: number("Total_kvs")?,
+            bytes: number("Total_bytes")?,
+        })
+    }
+
+    /// `ADMIN CHECK TABLE`: whether rows and index entries agree.
+    pub async fn admin_check(&self, db: &str, table: &str, limit: Duration) -> Result<(), ClusterError> {
+        self.execute_within(&format!("ADMIN CHECK TABLE {}", quote_table(db, table)), limit).await
+    }
+
+    /// Collects statistics.
+    pub async fn analyze(&self, db: &str, table: &str, limit: Duration) -> Result<(), ClusterError> {
+        self.execute_within(&format!("ANALYZE TABLE {}", quote_table(db, table)), limit).await
+    }
+}
+
+fn base_options(options: &TidbOptions, cluster: &ClusterOptions, port: u16) -> OptsBuilder {
+    let ssl = options.tls.then(|| {
+        let Some(tls) = &cluster.tls else { return SslOpts::default() };
+        let identity = match (&tls.cert, &tls.key) {
+            (Some(cert), Some(key)) => {
+                Some(mysql_async::ClientIdentity::new(cert.clone().into(), key.clone().into()))
+            }
+            _ => None,
+        };
+        SslOpts::default()
+            .with_root_certs(vec![tls.ca.clone().into()])
+            .with_disable_built_in_roots(true)
+            .with_client_identity(identity)
+    });
+    OptsBuilder::default()
+        .ip_or_hostname(options.host.as_str())
+        .tcp_port(port)
+        .user(Some(options.user.as_str()))
+        .pass((!options.password.is_empty()).then_some(options.password.as_str()))
+        .prefer_socket(false)
+        .tcp_nodelay(true)
+        .ssl_opts(ssl)
+        // Saves a round trip on connecting; statements here are small.
+        .max_allowed_packet(Some(64 << 20))
+        .wait_timeout(Some(28800))
+}
+
+/// The statements that the server accepts; one it refuses (an older server, fewer privileges) is left out.
+async fn usable(
+    env: &Env,
+    endpoint: &str,
+    timeout: Duration,
+    options: Opts,
+    wanted: Vec<String>,
+) -> Result<Vec<String>, ClusterError> {
+    let mut attempt = 0;
+    let mut connection = loop {
+        match bounded(endpoint, "connect", timeout, mysql_async::Conn::new(options.clone())).await {
+            Err(error) if error.is_retryable() && attempt + 1 < ATTEMPTS => {
+                tracing::warn!(%error, attempt, "connecting to tidb is tried again");
+                let wait = env.backoff(attempt, Duration::from_millis(200), Duration::from_secs(5));
+                env.sleep(wait, "tidb does not answer").await;
+                attempt += 1;
+            }
+            result => break result?,
+        }
+    };
+    let mut usable = Vec::with_capacity(wanted.len());
+    for statement in wanted {
+        match query_on(endpoint, &mut connection, &statement, timeout).await {
+            Ok(_) => usable.push(statement),
+            Err(error) if matches!(error.kind(), ErrorKind::Sql { .. } | ErrorKind::Rejected) => {
+                tracing::debug!(%error, statement, "a session variable is not set");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    drop(tokio::time::timeout(timeout, connection.disconnect()).await);
+    Ok(usable)
+}
+
+async fn query_on(
+    endpoint: &str,
+    connection: &mut mysql_async::Conn,
+    sql: &str,
+    limit: Duration,
+) -> Result<SqlRows, ClusterError> {
+    // The beginning says what it was; the rest may be a whole table definition.
+    let what: String = sql.chars().take(100).collect();
+    let run = async {
+        let mut result = connection.query_iter(sql).await?;
+        let columns = result
+            .columns()
+            .map(|columns| columns.iter().map(|column| column.name_str().into_owned()).collect())
+            .unwrap_or_default();
+        let rows = result.collect::<mysql_async::Row>().await?;
+        result.drop_result().await?;
+        let cells = |row: mysql_async::Row| row.unwrap().into_iter().map(text_of).collect();
+        Ok(SqlRows { columns, rows: rows.into_iter().map(cells).collect() })
+    };
+    bounded(endpoint, &what, limit, run).await
+}
+
+/// Servers answer text queries with bytes; other forms are printed.
+fn text_of(value: Value) -> Option<String> {
+    match value {
+        Value::NULL => None,
+        Value::Bytes(bytes) => Some(
+            String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into()),
+        ),
+        Value::Int(number) => Some(number.to_string()),
+        Value::UInt(number) => Some(number.to_string()),
+        Value::Float(number) => Some(number.to_string()),
+        Value::Double(number) => Some(number.to_string()),
+        other => Some(other.as_sql(true).trim_matches('\'').to_owned()),
+    }
+}
+
+async fn bounded<T>(
+    endpoint: &str,
+    what: &str,
+    limit: Duration,
+    run: impl Future<Output = Result<T, mysql_async::Error>>,
+) -> Result<T, ClusterError> {
+    match tokio::time::timeout(limit, run).await {
+        Ok(result) => result.map_err(|error| ClusterError::from_mysql(endpoint, what, &error)),
+        Err(_) => Err(ClusterError::timeout(endpoint, what, limit)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_texts_are_quoted() {
+        assert_eq!(quote_table("my`db", "t"), "`my``db`.`t`");
+        assert_eq!(quote_text("it's \\ so"), "'it''s \\\\ so'");
+    }
+
+    #[test]
+    fn cells_are_found_by_name_in_any_case() {
+        let rows = SqlRows {
+            columns: vec!["Total_kvs".to_owned(), "x".to_owned()],
+            rows: vec![vec![Some("6".to_owned()), None]],
+        };
+        assert_eq!(rows.cell(0, "total_KVS"), Some("6"));
+        assert_eq!((rows.cell(0, "x"), rows.cell(1, "x"), rows.cell(0, "y")), (None, None, None));
+        assert_eq!(rows.single(), Some("6"));
+    }
+}

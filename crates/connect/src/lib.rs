@@ -1,0 +1,17 @@
+//! From a configuration to open connections, and from library errors to what the user sees.
+//!
+//! Planner, worker, finalizer and the command line need the same things opened the same way: the
+//! source, the ledger, the queue, the cluster. [`options`] maps configuration keys to the libraries'
+//! options, [`open`] opens, [`fault`] translates errors into codes.
+
+mod args;
+pub mod fault;
+mod open;
+mod options;
+pub mod service;
+mod target;
+
+pub use args::CommonArgs;
+pub use open::{cluster, ledger, queue, source};
+pub use options::{cluster_options, csv_options, read_options, rules};
+pub use target::{LONG_STATEMENT, key_ranges, table_checksum};

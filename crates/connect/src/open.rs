@@ -1,0 +1,62 @@
+//! Opening what a configuration names.
+
+use std::sync::Arc;
+
+use th_cluster::Cluster;
+use th_config::Config;
+use th_dump::{Location, Store};
+use th_env::Env;
+use th_errors::{Code, Fault};
+use th_ledger::Ledger;
+use th_queue::{LocalQueue, Queue, SqsOptions, SqsQueue};
+
+use crate::fault;
+use crate::options::cluster_options;
+
+/// Opens the dump's location.
+pub fn source(url: &str) -> Result<Store, Fault> {
+    if url.is_empty() {
+        return Err(Fault::new(
+            Code::BadConfig,
+            "no source is given: set `mydumper.data-source-dir` or use `--source`",
+        ));
+    }
+    Location::parse(url).and_then(|location| location.open()).map_err(|error| fault::of_location(&error))
+}
+
+/// Opens the ledger of an import. A local folder is made if it does not exist.
+pub fn ledger(config: &Config, import_id: &str) -> Result<Ledger, Fault> {
+    let url = &config.thunderhead.ledger;
+    if url.is_empty() {
+        return Err(Fault::new(
+            Code::BadConfig,
+            "no ledger is given: set `thunderhead.ledger` to a bucket URL or a folder, or use `--ledger`",
+        ));
+    }
+    let store = Location::parse(url)
+        .and_then(|location| location.open_or_create())
+        .map_err(|error| fault::of_location(&error))?;
+    Ok(Ledger::new(store.object_store, &store.prefix, &store.display_base, import_id))
+}
+
+/// Opens the queue: the one configured, or one inside this process.
+pub async fn queue(config: &Config) -> Arc<dyn Queue> {
+    let options = &config.thunderhead;
+    let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    if options.queue.is_empty() {
+        return Arc::new(LocalQueue::new(options.queue_visibility.0, options.max_receives));
+    }
+    let sqs = SqsOptions {
+        url: options.queue.clone(),
+        region: text(&options.queue_region),
+        endpoint: text(&options.queue_endpoint),
+    };
+    Arc::new(SqsQueue::connect(sqs).await)
+}
+
+/// Connects to the cluster. Without `pd`, the configured or TiDB's own endpoints are used.
+pub async fn cluster(config: &Config, pd: &[String], with_sql: bool, env: &Env) -> Result<Cluster, Fault> {
+    Cluster::connect(env.clone(), cluster_options(config, pd, with_sql))
+        .await
+        .map_err(|error| fault::of_cluster(&error))
+}

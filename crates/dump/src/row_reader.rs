@@ -1,0 +1,300 @@
+//! Rows of one data file, one after the other, borrowed from the reader.
+//!
+//! The reader blocks (it is meant for a worker thread, not for an async task): bytes come from the
+//! object store through a bounded channel, are decompressed, and slide through a [`Window`]. A row's
+//! values point into that window or into scratch space until the next row is asked for.
+
+use std::io::{self, Read};
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bumpalo::Bump;
+use th_row::{Place, Value};
+use tokio::runtime::Handle;
+
+use crate::csv::CsvParser;
+use crate::decompress::{decoder, decoder_problem};
+use crate::dump::{Compression, DataFile, Format};
+use crate::error::{ReadError, StorageFailure};
+use crate::fetch::{FetchError, ObjectBytes, PinnedObject};
+use crate::fields::{ParsedRow, Problem, Step};
+use crate::options::ReadOptions;
+use crate::sql::SqlParser;
+use crate::store::Store;
+use crate::window::Window;
+
+/// The limit of positions within a row, whatever the options say.
+const MAX_ROW_BYTES: u64 = 1 << 30;
+
+/// One row of the source, valid until the next one is asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct SourceRow<'a> {
+    /// The values, in the order of the column list.
+    pub values: &'a [Value<'a>],
+    /// The row as it stands in the file: a tuple with its parentheses, a record without its terminator.
+    pub text: &'a [u8],
+    /// Offset of the row's first byte in the (uncompressed) file.
+    pub offset: u64,
+    /// Offset after the row, for a CSV record after its terminator; reading can go on there.
+    pub end: u64,
+    /// Changes whenever another column list begins to hold.
+    pub columns_version: u64,
+    /// The column list that holds, in lower case; `None` for "all columns by position".
+    pub columns: Option<&'a [String]>,
+}
+
+/// Reads the rows of a data file. Blocking: do not call [`RowReader::next`] from an async task.
+pub struct RowReader {
+    window: Window,
+    parser: Parser,
+    row: ParsedRow,
+    values: Bump,
+    object: Arc<str>,
+    compression: Compression,
+    /// Bytes of the stored object that were read.
+    taken: Option<Arc<AtomicU64>>,
+    max_row_bytes: u64,
+    /// A byte order mark may stand here.
+    at_file_start: bool,
+    /// The stream failed; what it would give next cannot be trusted.
+    failed: bool,
+}
+
+enum Parser {
+    Sql(SqlParser),
+    Csv(Box<CsvParser>),
+}
+
+impl RowReader {
+    /// Opens a data file, or a range of an uncompressed one that begins and ends at row boundaries.
+    ///
+    /// The object's version is pinned to what was listed. Fetching starts at once on `runtime`.
+    ///
+    /// # Errors
+    /// Options that cannot work, Parquet (which this reader does not read), a range of a compressed file.
+    pub fn open(
+        store: &Store,
+        file: &DataFile,
+        range: Option<Range<u64>>,
+        options: &ReadOptions,
+        runtime: &Handle,
+    ) -> Result<Self, ReadError> {
+        let object = store.display(&file.path);
+        let unsupported = |problem: String| ReadError::Unsupported { object: object.to_string(), problem };
+        if range.is_some() && file.compression != Compression::None {
+            return Err(unsupported("a compressed file cannot be read from its middle".to_owned()));
+        }
+        let range = range.unwrap_or(0..file.size);
+        let range = range.start.min(file.size)..range.end.min(file.size);
+        let parser = Parser::new(file.format, options, range.start == 0, &object)?;
+        let taken = Arc::new(AtomicU64::new(0));
+        let pinned = PinnedObject {
+            store: Arc::clone(&store.object_store),
+            path: store.path(&file.path).map_err(|e| unsupported(e.to_string()))?,
+            name: Arc::clone(&object),
+            size: file.size,
+            etag: file.etag.clone(),
+            version: file.version.clone(),
+        };
+        let start = range.start;
+        let bytes = ObjectBytes::start(pinned, range, &options.io, Arc::clone(&taken), runtime);
+        let source = decoder(file.compression, bytes).map_err(|e| unsupported(e.to_string()))?;
+        Ok(Self::new(source, parser, object, start, Some(taken), file.compression, options))
+    }
+
+    /// Reads rows from any stream of uncompressed bytes that begins at a file's beginning.
+    pub fn from_read(
+        source: Box<dyn Read + Send>,
+        format: Format,
+        name: &str,
+        options: &ReadOptions,
+    ) -> Result<Self, ReadError> {
+        let object = Arc::from(name);
+        let parser = Parser::new(format, options, true, &object)?;
+        Ok(Self::new(source, parser, object, 0, None, Compression::None, options))
+    }
+
+    fn new(
+        source: Box<dyn Read + Send>,
+        parser: Parser,
+        object: Arc<str>,
+        start: u64,
+        taken: Option<Arc<AtomicU64>>,
+        compression: Compression,
+        options: &ReadOptions,
+    ) -> Self {
+        Self {
+            window: Window::new(source, start, options.io.read_block),
+            parser,
+            row: ParsedRow::default(),
+            values: Bump::new(),
+            object,
+            compression,
+            taken,
+            max_row_bytes: options.max_row_bytes.min(MAX_ROW_BYTES),
+            at_file_start: start == 0,
+            failed: false,
+        }
+    }
+
+    /// Sets the column list of a piece of a CSV file that does not begin with its header.
+    #[must_use]
+    pub fn with_columns(mut self, columns: Vec<String>) -> Self {
+        if let Parser::Csv(parser) = &mut self.parser {
+            parser.set_columns(columns);
+        }
+        self
+    }
+
+    /// The next row; `None` at the end of the file.
+    ///
+    /// After a syntax error the same error comes again; nothing is skipped.
+    #[allow(clippy::should_implement_trait)] // a lending iterator
+    pub fn next(&mut self) -> Result<Option<SourceRow<'_>>, ReadError> {
+        let Some((offset, length, end)) = self.advance()? else { return Ok(None) };
+        self.values.reset();
+        let text = self.window.bytes_from(offset);
+        let text = text.get(..length).unwrap_or(text);
+        let scratch = self.row.scratch.as_slice();
+        let values =
+            self.values.alloc_slice_fill_iter(self.row.fields.iter().map(|field| field.value(text, scratch)));
+        let (columns_version, columns) = self.parser.columns();
+        Ok(Some(SourceRow { values, text, offset, end, columns_version, columns }))
+    }
+
+    /// The column list that holds since the last row: (version, lower-case names). The version changes
+    /// whenever an INSERT statement or a header brings another list.
+    pub fn columns(&self) -> (u64, Option<&[String]>) {
+        self.parser.columns()
+    }
+
+    /// The place of an offset: with line and column while its bytes are in the buffer (the last row's
+    /// are) and the file was read from its beginning, else the offset alone.
+    pub fn place(&self, offset: u64) -> Place {
+        self.window.place(&self.object, offset)
+    }
+
+    /// Bytes of the stored object read so far (compressed ones of a compressed file).
+    pub fn bytes_read(&self) -> u64 {
+        match &self.taken {
+            Some(taken) => taken.load(Ordering::Relaxed),
+            None => self.position(),
+        }
+    }
+
+    /// Offset in the uncompressed file up to which rows have been read.
+    pub fn position(&self) -> u64 {
+        self.window.offset()
+    }
+
+    /// Finds the next row: its offset, its length, the offset after it.
+    fn advance(&mut self) -> Result<Option<(u64, usize, u64)>, ReadError> {
+        if self.failed {
+            return Err(ReadError::Unsupported {
+                object: self.object.to_string(),
+                problem: "the stream failed before; open the file again".to_owned(),
+            });
+        }
+        if self.at_file_start {
+            self.skip_byte_order_mark()?;
+        }
+        loop {
+            let (bytes, at_end) = (self.window.bytes(), self.window.at_end());
+            let step = match &mut self.parser {
+                Parser::Sql(parser) => parser.step(bytes, at_end, &mut self.row),
+                Parser::Csv(parser) => parser.step(bytes, at_end, &mut self.row),
+            };
+            match step {
+                Ok(Step::Row { start, end, next }) => {
+                    let offset = self.window.offset() + start as u64;
+                    let after = self.window.offset() + next as u64;
+                    if (end - start) as u64 > self.max_row_bytes {
+                        return Err(self.row_too_long(offset));
+                    }
+                    self.window.consume(next);
+                    return Ok(Some((offset, end - start, after)));
+                }
+                Ok(Step::Skip(count)) => self.window.consume(count),
+                Ok(Step::End) => return Ok(None),
+                Ok(Step::More { at, within }) => {
+                    let offset = self.window.offset() + at as u64;
+                    if bytes.len() as u64 > self.max_row_bytes {
+                        return Err(self.row_too_long(self.window.offset()));
+                    }
+                    if at_end {
+                        return Err(ReadError::PrematureEnd { place: self.place(offset), within });
+                    }
+                    self.grow()?;
+                }
+                Err(Problem { at, text }) => {
+                    let place = self.place(self.window.offset() + at as u64);
+                    return Err(ReadError::Syntax { place, problem: text });
+                }
+            }
+        }
+    }
+
+    fn skip_byte_order_mark(&mut self) -> Result<(), ReadError> {
+        while self.window.bytes().len() < 3 && !self.window.at_end() {
+            self.grow()?;
+        }
+        self.at_file_start = false;
+        if self.window.bytes().starts_with(b"\xEF\xBB\xBF") {
+            self.window.consume(3);
+        }
+        Ok(())
+    }
+
+    fn row_too_long(&self, offset: u64) -> ReadError {
+        ReadError::RowTooLong { place: self.place(offset), limit: self.max_row_bytes }
+    }
+
+    fn grow(&mut self) -> Result<(), ReadError> {
+        self.window.grow().map_err(|error| {
+            self.failed = true;
+            self.stream_error(error)
+        })
+    }
+
+    fn stream_error(&self, error: io::Error) -> ReadError {
+        let offset = self.window.offset() + self.window.bytes().len() as u64;
+        let error = match error.downcast::<FetchError>() {
+            Ok(FetchError(error)) => return error,
+            Err(error) => error,
+        };
+        let object = self.object.to_string();
+        if self.compression == Compression::None {
+            return ReadError::Storage { object, offset, failure: StorageFailure::new(&error) };
+        }
+        ReadError::Corrupt {
+            object,
+            compression: self.compression.name(),
+            compressed_offset: self.bytes_read(),
+            offset,
+            problem: decoder_problem(&error),
+        }
+    }
+}
+
+impl Parser {
+    fn new(format: Format, options: &ReadOptions, at_start: bool, object: &str) -> Result<Self, ReadError> {
+        Ok(match format {
+            Format::Sql => Self::Sql(SqlParser::new(options.no_backslash_escapes)),
+            Format::Csv => Self::Csv(Box::new(CsvParser::new(options, at_start)?)),
+            Format::Parquet => {
+                return Err(ReadError::Unsupported {
+                    object: object.to_owned(),
+                    problem: "this reader reads SQL and CSV; parquet has another one".to_owned(),
+                });
+            }
+        })
+    }
+
+    fn columns(&self) -> (u64, Option<&[String]>) {
+        match self {
+            Self::Sql(parser) => parser.columns(),
+            Self::Csv(parser) => parser.columns(),
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! ALTER TABLE: allocators are moved here, definitions by the schema crate, and new indexes are filled.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use th_schema::{TableInfo, apply_alter};
+
+use crate::tidb::error::SqlError;
+use crate::tidb::insert;
+use crate::tidb::outcome::Outcome;
+use crate::tidb::session::Session;
+use crate::tidb::statement::{AlterSpec, TableName};
+use crate::tidb::{ddl, rows};
+
+pub(crate) fn alter_table(
+    session: &mut Session,
+    name: &TableName,
+    specs: &[AlterSpec],
+    text: &str,
+) -> Result<Outcome, SqlError> {
+    if specs.contains(&AlterSpec::Definition) {
+        return alter_definition(session, name, text);
+    }
+    for spec in specs {
+        apply(session, name, spec)?;
+    }
+    session.table(name).map(|_| Outcome::done())
+}
+
+/// A base is taken when it is higher than what the allocator would give next, or when forced.
+fn rebase(next: &mut u64, base: u64, force: bool) {
+    if force || base > *next {
+        *next = base.max(1);
+    }
+}
+
+fn apply(session: &mut Session, name: &TableName, spec: &AlterSpec) -> Result<(), SqlError> {
+    let tidb = Arc::clone(&session.tidb);
+    let db = session.table(name)?.db.clone();
+    let change = |act: &mut dyn FnMut(&mut crate::tidb::catalog::Entry) -> Result<(), SqlError>| {
+        tidb.catalog.change_table(&tidb.cluster, &db, &name.table, act)
+    };
+    match spec {
+        AlterSpec::AutoIncrement { base, force } => change(&mut |entry| {
+            if entry.separate_auto_increment() && entry.auto_increment_column().is_some() {
+                rebase(&mut entry.allocators.auto_increment, *base, *force);
+            } else {
+                rebase(&mut entry.allocators.row_id, *base, *force);
+            }
+            entry.info.auto_inc_id = i64::try_from(*base).unwrap_or(i64::MAX);
+            Ok(())
+        }),
+        AlterSpec::AutoRandomBase { base, force } => change(&mut |entry| {
+            if entry.info.auto_random_bits == 0 {
+                return Err(SqlError::new(
+                    8216,
+                    "Invalid auto random: alter auto_random_base of a non auto_random table",
+                ));
+            }
+            rebase(&mut entry.allocators.auto_random, *base, *force);
+            entry.info.auto_rand_id = i64::try_from(*base).unwrap_or(i64::MAX);
+            Ok(())
+        }),
+        AlterSpec::Rename(to) => {
+            let to = TableName { db: to.db.clone().or(Some(db)), table: to.table.clone() };
+            ddl::rename(session, &[(name.clone(), to)]).map(|_| ())
+        }
+        AlterSpec::Nothing | AlterSpec::Definition => Ok(()),
+    }
+}
+
+/// Ids of a definition's indexes.
+fn index_ids(info: &TableInfo) -> BTreeSet<i64> {
+    info.indexes.iter().map(|index| index.id).collect()
+}
+
+fn alter_definition(session: &mut Session, name: &TableName, text: &str) -> Result<Outcome, SqlError> {
+    let tidb = Arc::clone(&session.tidb);
+    let entry = session.table(name)?;
+    if entry.view.is_some() {
+        return Err(SqlError::new(1347, format!("'{}.{}' is not BASE TABLE", entry.db, name.table)));
+    }
+    let options = ddl::ddl_options(session, &entry.db, entry.info.id)?;
+    let mut info = entry.info.clone();
+    apply_alter(&mut info, text.trim().trim_end_matches(';'), &options)
+        .map_err(|error| duplicate_key(&error, text))?;
+    let added: BTreeSet<i64> = index_ids(&info).difference(&index_ids(&entry.info)).copied().collect();
+    let before: Vec<_> = entry.info.columns.iter().map(|column| (column.id, &column.field_type.tp)).collect();
+    let stays = before
+        .iter()
+        .all(|(id, tp)| info.columns.iter().any(|column| column.id == *id && column.field_type.tp == **tp));
+    let has_rows = rows_exist(session, &entry)?;
+    if has_rows && !stays {
+        return Err(SqlError::unsupported("dropping or converting columns of a table that has rows"));
+    }
+    if has_rows && !added.is_empty() {
+        insert::fill_indexes(session, &entry, &info, &added)?;
+    }
+    info.rest.insert("update_timestamp".into(), tidb.cluster.timestamp()?.into());
+    tidb.catalog.change_table(&tidb.cluster, &entry.db, &name.table, |entry| {
+        entry.info = info;
+        Ok(())
+    })?;
+    Ok(Outcome::done())
+}
+
+fn rows_exist(session: &Session, entry: &crate::tidb::catalog::Entry) -> Result<bool, SqlError> {
+    let read_ts = session.tidb.cluster.timestamp()?;
+    let mut found = false;
+    for id in entry.physical_ids() {
+        rows::scan_pairs(&session.tidb.cluster, &th_codec::keys::record_range(id), read_ts, |_, _| {
+            found = true;
+            std::ops::ControlFlow::Break(())
+        })?;
+    }
+    Ok(found)
+}
+
+/// TiDB's own error for an index name that is taken, however the schema crate words it.
+fn duplicate_key(error: &th_schema::SchemaError, _text: &str) -> SqlError {
+    let message = error.to_string();
+    let name = message
+        .to_lowercase()
+        .contains("duplicate key name")
+        .then(|| message.rsplit(['\'', '`']).nth(1).unwrap_or_default().to_owned());
+    match name {
+        Some(name) => SqlError::duplicate_key_name(&name),
+        None => error.clone().into(),
+    }
+}

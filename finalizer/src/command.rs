@@ -1,0 +1,59 @@
+//! `thunderhead finalize`, also `thunderhead-finalizer`.
+
+use std::time::Duration;
+
+use clap::Args;
+use th_connect::{CommonArgs, fault};
+use th_env::Env;
+use th_errors::{Code, Fault};
+use th_ledger::{Outcome, Verdict};
+
+use crate::Finalizer;
+
+/// Waits for an import's jobs, verifies, and writes the outcome.
+#[derive(Debug, Clone, Args)]
+pub struct FinalizeArgs {
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+/// Runs the command; a failed import is an error.
+pub async fn run(args: FinalizeArgs, env: Env) -> Result<(), Fault> {
+    let config = args.common.load()?;
+    let import_id = args.common.required_import_id()?;
+    let ledger = th_connect::ledger(&config, import_id)?;
+    let plan = ledger.plan().await.map_err(|error| fault::of_ledger(&error))?.ok_or_else(|| {
+        Fault::new(
+            Code::LedgerConflict,
+            format!("{} has no plan; run `thunderhead plan` first", ledger.display()),
+        )
+    })?;
+    let pd = if config.tidb.pd_addr.is_empty() { plan.target.pd.clone() } else { Vec::new() };
+    let cluster = th_connect::cluster(&config, &pd, true, &env).await?;
+    let queue = th_connect::queue(&config).await;
+    let finalizer = Finalizer {
+        config: &config,
+        env: &env,
+        ledger: &ledger,
+        queue,
+        cluster: &cluster,
+        plan: &plan,
+        poll: Duration::from_secs(1),
+        name: format!("finalizer-{}", env.uuid()),
+    };
+    let verdict = finalizer.run().await?;
+    print!("{}", crate::summary::table(&verdict));
+    outcome(verdict)
+}
+
+/// A failed import's first fault.
+pub fn outcome(verdict: Verdict) -> Result<(), Fault> {
+    match verdict.outcome {
+        Outcome::Complete(_) => Ok(()),
+        Outcome::Failed(failed) => Err(failed
+            .faults
+            .into_iter()
+            .next()
+            .unwrap_or_else(|| Fault::new(Code::Internal, "the import failed without a reason"))),
+    }
+}

@@ -1,0 +1,38 @@
+//! Results to totals: pure.
+
+use th_ledger::{Bases, JobResult, Pairs, Plan};
+
+/// What all jobs of a table did together.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct TableTotal {
+    /// Rows encoded.
+    pub rows: u64,
+    /// What the table must hold now: what the jobs wrote and what was there before.
+    pub expected: Pairs,
+    /// Largest ids used.
+    pub bases: Bases,
+    /// Source bytes read.
+    pub source_bytes: u64,
+    /// Start of the first job, microseconds since 1970-01-01 UTC; 0 without jobs.
+    pub started_micros: i64,
+}
+
+/// Sums the results by table, in the plan's order. The order of results does not matter.
+pub fn fold(plan: &Plan, results: &[JobResult]) -> Vec<TableTotal> {
+    let mut totals: Vec<TableTotal> = plan
+        .tables
+        .iter()
+        .map(|table| TableTotal { expected: table.before, ..TableTotal::default() })
+        .collect();
+    for result in results {
+        let Some(total) = totals.get_mut(result.table as usize) else { continue };
+        total.rows += result.rows;
+        total.expected.add(result.pairs);
+        total.bases.max(result.bases);
+        total.source_bytes += result.source_bytes;
+        if total.started_micros == 0 || result.started_micros < total.started_micros {
+            total.started_micros = result.started_micros;
+        }
+    }
+    totals
+}

@@ -1,0 +1,19 @@
+//! `thunderhead-finalizer`: the same as `thunderhead finalize`, for images that hold one service each.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use th_finalizer::command::{FinalizeArgs, run};
+
+/// thunderhead finalize
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Command {
+    #[command(flatten)]
+    args: FinalizeArgs,
+}
+
+fn main() -> ExitCode {
+    let command = Command::parse();
+    th_connect::service::main(|env| run(command.args, env))
+}

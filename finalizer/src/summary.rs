@@ -1,0 +1,51 @@
+//! The outcome as a table for people.
+
+use th_ledger::{Outcome, TableReport, Verdict};
+
+/// One line a table: name, rows, pairs, bytes, checksum, verdict, seconds.
+pub fn table(verdict: &Verdict) -> String {
+    let reports: &[TableReport] = match &verdict.outcome {
+        Outcome::Complete(complete) => &complete.tables,
+        Outcome::Failed(failed) => &failed.tables,
+    };
+    let mut lines =
+        vec![["table", "rows", "kv pairs", "bytes", "checksum", "verdict", "seconds"].map(str::to_owned)];
+    for report in reports {
+        lines.push([
+            format!("{}.{}", report.db, report.name),
+            report.rows.to_string(),
+            report.expected.pairs.to_string(),
+            report.expected.bytes.to_string(),
+            report.expected.crc64.to_string(),
+            report.verdict.clone(),
+            format!("{:.1}", report.seconds),
+        ]);
+    }
+    let mut text = String::new();
+    if lines.len() > 1 {
+        let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
+        let widths: Vec<usize> = (0..7).map(width).collect();
+        for line in &lines {
+            for (column, cell) in line.iter().enumerate() {
+                let blank = " ".repeat(widths[column] - cell.chars().count());
+                match column {
+                    0 | 5 => text.push_str(&format!("{cell}{blank}  ")),
+                    _ => text.push_str(&format!("{blank}{cell}  ")),
+                }
+            }
+            text.truncate(text.trim_end().len());
+            text.push('\n');
+        }
+    }
+    match &verdict.outcome {
+        Outcome::Complete(complete) => text.push_str(&format!(
+            "COMPLETE: {} tables, {} rows, {:.1} MB of source in {:.1} s\n",
+            complete.tables.len(),
+            complete.rows,
+            complete.source_bytes as f64 / 1e6,
+            complete.seconds
+        )),
+        Outcome::Failed(failed) => text.push_str(&format!("FAILED: {} faults\n", failed.faults.len())),
+    }
+    text
+}

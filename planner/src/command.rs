@@ -1,0 +1,72 @@
+//! `thunderhead plan`, also `thunderhead-planner`.
+
+use clap::Args;
+use th_connect::CommonArgs;
+use th_env::Env;
+use th_errors::{Code, Fault};
+use th_ledger::{Ledger, Plan};
+
+use crate::Planner;
+
+/// Makes a plan, writes it to the ledger and enqueues its jobs.
+#[derive(Debug, Clone, Args)]
+pub struct PlanArgs {
+    #[command(flatten)]
+    common: CommonArgs,
+    /// List what would be imported, without touching ledger, queue or target
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// A fresh import id: when, and something random.
+pub fn new_import_id(env: &Env) -> String {
+    format!("{:x}-{:08x}", env.now_seconds(), env.random_u64() as u32)
+}
+
+/// Runs the command; the plan goes to standard output as one line a table.
+pub async fn run(args: PlanArgs, env: Env) -> Result<(), Fault> {
+    let config = args.common.load()?;
+    let source = th_connect::source(&config.mydumper.data_source_dir)?;
+    if args.dry_run {
+        let dump = th_dump::discover(&source, &th_connect::rules(&config))
+            .await
+            .map_err(|error| th_connect::fault::of_dump(&error))?;
+        for table in &dump.tables {
+            println!("{}.{}\t{} files\t{} bytes", table.db, table.table, table.data.len(), table.size());
+        }
+        for (path, reason) in &dump.ignored {
+            println!("ignored\t{path}\t{reason}");
+        }
+        return Ok(());
+    }
+    if config.thunderhead.queue.is_empty() {
+        return Err(Fault::new(
+            Code::BadConfig,
+            "a plan for other processes needs a queue: use `--queue`, or `thunderhead import` for one process",
+        ));
+    }
+    let import_id = args.common.import_id.clone().unwrap_or_else(|| new_import_id(&env));
+    let ledger = th_connect::ledger(&config, &import_id)?;
+    let queue = th_connect::queue(&config).await;
+    let cluster = th_connect::cluster(&config, &[], true, &env).await?;
+    let planner = Planner {
+        config: &config,
+        env: &env,
+        source: &source,
+        cluster: &cluster,
+        ledger: &ledger,
+        queue: &*queue,
+        import_id: &import_id,
+    };
+    let plan = planner.run().await?;
+    print(&plan, &ledger);
+    Ok(())
+}
+
+fn print(plan: &Plan, ledger: &Ledger) {
+    for table in &plan.tables {
+        println!("{}.{}\t{} jobs\t{} bytes", table.db, table.name, table.jobs.len(), table.source_bytes);
+    }
+    println!("import-id\t{}", plan.import_id);
+    println!("ledger\t{}", ledger.display());
+}

@@ -1,0 +1,150 @@
+//! Files to jobs: pure decisions.
+
+use th_dump::{ChunkOptions, Compression, Dump, OptionError, TableFiles, plan_chunks};
+use th_ledger::{Chunk, FORMAT, Job, JobId};
+
+/// Smallest and largest job that is chosen by itself, in source bytes.
+const SMALLEST: u64 = 32 << 20;
+const LARGEST: u64 = 1 << 30;
+/// A dump is cut into about so many jobs, within these bounds.
+const PIECES: u64 = 64;
+/// What a compressed byte is worth when jobs are sized.
+const COMPRESSION_RATIO: u64 = 4;
+
+/// The number of source bytes that one job should have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JobSize(pub u64);
+
+impl JobSize {
+    /// As configured, or by the size of the dump if 0 is configured.
+    pub fn choose(configured: u64, dump: &Dump) -> Self {
+        if configured > 0 {
+            return Self(configured);
+        }
+        let total: u64 = dump
+            .tables
+            .iter()
+            .flat_map(|table| &table.data)
+            .map(|file| weight(file.size, file.compression))
+            .sum();
+        Self((total / PIECES).clamp(SMALLEST, LARGEST))
+    }
+}
+
+fn weight(size: u64, compression: Compression) -> u64 {
+    match compression {
+        Compression::None => size,
+        _ => size.saturating_mul(COMPRESSION_RATIO),
+    }
+}
+
+/// Cuts one table's files into jobs, in order, and appends them to `jobs`. Returns the end of the row
+/// ids given out. Commit timestamps are still 0.
+pub fn cut(
+    import_id: &str,
+    table: u32,
+    files: &TableFiles,
+    columns: u64,
+    first_base: u64,
+    size: JobSize,
+    jobs: &mut Vec<Job>,
+) -> Result<i64, OptionError> {
+    let options = ChunkOptions { columns, ..ChunkOptions::default() };
+    let chunks = plan_chunks(&files.data, &options, first_base)?;
+    let end = chunks.last().map_or(first_base, |chunk| chunk.row_id_base + chunk.row_id_count);
+    let mut open: Vec<Chunk> = Vec::new();
+    let (mut open_weight, mut open_bytes) = (0, 0);
+    let close = |open: &mut Vec<Chunk>, bytes: u64, jobs: &mut Vec<Job>| {
+        if !open.is_empty() {
+            jobs.push(Job {
+                format: FORMAT,
+                import_id: import_id.to_owned(),
+                job: JobId(jobs.len() as u32),
+                table,
+                chunks: std::mem::take(open),
+                commit_ts: 0,
+                source_bytes: bytes,
+            });
+        }
+    };
+    for chunk in chunks {
+        let Some(file) = files.data.get(chunk.file_index) else { continue };
+        let bytes = chunk.end - chunk.start;
+        let chunk_weight = weight(bytes, file.compression);
+        // A chunk that would overfill the job by more than it underfills it starts the next one.
+        if open_weight > 0 && open_weight + chunk_weight / 2 > size.0 {
+            close(&mut open, open_bytes, jobs);
+            (open_weight, open_bytes) = (0, 0);
+        }
+        open.push(Chunk {
+            file: file.clone(),
+            range: chunk.range(file),
+            columns: chunk.columns,
+            row_id_base: chunk.row_id_base as i64,
+            row_id_count: chunk.row_id_count as i64,
+        });
+        open_weight += chunk_weight;
+        open_bytes += bytes;
+    }
+    close(&mut open, open_bytes, jobs);
+    Ok(end as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use th_dump::{DataFile, Format};
+
+    fn files(sizes: &[u64]) -> TableFiles {
+        let data = sizes
+            .iter()
+            .enumerate()
+            .map(|(number, &size)| DataFile {
+                path: format!("d.t.{number}.sql"),
+                size,
+                etag: None,
+                version: None,
+                last_modified: 0,
+                format: Format::Sql,
+                compression: Compression::None,
+                sort_key: number.to_string(),
+                source: ("d".into(), "t".into()),
+                constants: Vec::new(),
+            })
+            .collect();
+        TableFiles { db: "d".into(), table: "t".into(), schema_file: None, data }
+    }
+
+    #[test]
+    fn small_files_share_a_job_and_a_large_one_has_its_own() {
+        let mut jobs = Vec::new();
+        let end = cut("i", 3, &files(&[40, 40, 40, 500, 10]), 2, 0, JobSize(100), &mut jobs).unwrap();
+        let shape: Vec<Vec<u64>> =
+            jobs.iter().map(|job| job.chunks.iter().map(|chunk| chunk.file.size).collect()).collect();
+        assert_eq!(shape, [vec![40, 40], vec![40], vec![500], vec![10]]);
+        assert_eq!(jobs.iter().map(|job| job.source_bytes).sum::<u64>(), 630);
+        assert!(
+            jobs.iter().enumerate().all(|(number, job)| job.job == JobId(number as u32) && job.table == 3)
+        );
+        let last = jobs.last().unwrap().chunks.last().unwrap();
+        assert_eq!(end, last.row_id_base + last.row_id_count);
+    }
+
+    #[test]
+    fn row_ids_of_chunks_never_meet_and_begin_after_the_tables_own() {
+        let mut jobs = Vec::new();
+        cut("i", 0, &files(&[100, 200, 300]), 4, 30_000, JobSize(1), &mut jobs).unwrap();
+        let mut next = 30_000;
+        for chunk in jobs.iter().flat_map(|job| &job.chunks) {
+            assert_eq!(chunk.row_id_base, next);
+            next = chunk.row_id_base + chunk.row_id_count;
+        }
+    }
+
+    #[test]
+    fn a_table_without_data_has_no_job() {
+        let mut jobs = Vec::new();
+        assert_eq!(cut("i", 0, &files(&[]), 1, 7, JobSize(1), &mut jobs).unwrap(), 7);
+        assert!(jobs.is_empty());
+    }
+}

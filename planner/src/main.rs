@@ -1,0 +1,19 @@
+//! `thunderhead-planner`: the same as `thunderhead plan`, for images that hold one service each.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use th_planner::command::{PlanArgs, run};
+
+/// thunderhead plan
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Command {
+    #[command(flatten)]
+    args: PlanArgs,
+}
+
+fn main() -> ExitCode {
+    let command = Command::parse();
+    th_connect::service::main(|env| run(command.args, env))
+}

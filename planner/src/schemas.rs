@@ -1,0 +1,150 @@
+//! Makes databases, tables and views in the target from the dump's schema files.
+
+use futures::{StreamExt as _, TryStreamExt as _};
+use th_cluster::Tidb;
+use th_connect::{LONG_STATEMENT, fault};
+use th_dump::{Dump, File, TableFiles};
+use th_errors::{Code, Fault};
+use th_schema::{DdlOptions, Statement, StatementKind};
+
+use crate::Planner;
+use crate::statement::retarget_create_table;
+
+/// Statements in flight at the target: TiDB runs DDL one after another, but waits overlap.
+const CONCURRENCY: usize = 8;
+
+/// Databases, then tables. What exists is left as it is.
+pub(crate) async fn create(planner: &Planner<'_>, tidb: &Tidb, dump: &Dump) -> Result<(), Fault> {
+    for (name, database) in &dump.databases {
+        let options = match &database.schema_file {
+            Some(file) => database_options(&text(planner, file).await?),
+            None => String::new(),
+        };
+        tidb.create_database(name, &options).await.map_err(|error| fault::of_cluster(&error))?;
+    }
+    futures::stream::iter(&dump.tables)
+        .map(|table| create_table(planner, tidb, table))
+        .buffer_unordered(CONCURRENCY)
+        .try_collect()
+        .await
+}
+
+async fn create_table(planner: &Planner<'_>, tidb: &Tidb, table: &TableFiles) -> Result<(), Fault> {
+    let Some(file) = &table.schema_file else { return Ok(()) };
+    let (db, name) = (table.db.as_str(), table.table.as_str());
+    let text = text(planner, file).await?;
+    let statement = statements(planner, file, &text)?
+        .into_iter()
+        .find_map(|statement| retarget_create_table(statement.text, db, name))
+        .ok_or_else(|| {
+            Fault::new(Code::BadSchema, "the file has no CREATE TABLE statement")
+                .at(planner.source.display(&file.path))
+                .of_table(db, name)
+        })?;
+    let result = tidb.create_table(db, &statement, LONG_STATEMENT).await;
+    if let Err(error) = result {
+        // A definition that the target cannot parse does not matter if the table is there.
+        if tidb.table_info(db, name).await.is_ok() {
+            tracing::warn!(db, name, %error, "the target refuses the dump's definition; its own table is used");
+            return Ok(());
+        }
+        return Err(fault::of_cluster(&error).at(planner.source.display(&file.path)).of_table(db, name));
+    }
+    Ok(())
+}
+
+/// Views, after the tables they read. One that exists is left as it is.
+pub(crate) async fn create_views(planner: &Planner<'_>, tidb: &Tidb, dump: &Dump) -> Result<(), Fault> {
+    for view in &dump.views {
+        let text = text(planner, &view.schema_file).await?;
+        let place = planner.source.display(&view.schema_file.path);
+        let statement = statements(planner, &view.schema_file, &text)?
+            .into_iter()
+            .find(|statement| matches!(statement.kind, StatementKind::CreateView(..)));
+        let Some(statement) = statement else {
+            return Err(Fault::new(Code::BadSchema, "the file has no CREATE VIEW statement").at(place));
+        };
+        tidb.create_table(&view.db, statement.text, LONG_STATEMENT)
+            .await
+            .map_err(|error| fault::of_cluster(&error).at(place))?;
+    }
+    Ok(())
+}
+
+async fn text(planner: &Planner<'_>, file: &File) -> Result<String, Fault> {
+    let bytes = file.read(planner.source).await.map_err(|error| fault::of_read(&error))?;
+    decode(bytes, &planner.config.mydumper.character_set)
+        .map_err(|problem| Fault::new(Code::BadSchema, problem).at(planner.source.display(&file.path)))
+}
+
+/// The statements of a schema file.
+fn statements<'a>(planner: &Planner<'_>, file: &File, text: &'a str) -> Result<Vec<Statement<'a>>, Fault> {
+    th_schema::split_statements(text, &DdlOptions::default())
+        .map_err(|error| Fault::from_error(Code::BadSchema, &error).at(planner.source.display(&file.path)))
+}
+
+/// A schema file's text: UTF-8 or, with `auto`, whatever of UTF-8 and GB18030 it can be.
+fn decode(bytes: Vec<u8>, character_set: &str) -> Result<String, String> {
+    let character_set = character_set.to_ascii_lowercase();
+    let decoded = |encoding: &'static encoding_rs::Encoding, bytes: &[u8]| {
+        encoding.decode_without_bom_handling_and_without_replacement(bytes).map(std::borrow::Cow::into_owned)
+    };
+    let guess = matches!(character_set.as_str(), "" | "auto");
+    match character_set.as_str() {
+        "gb18030" | "gbk" => decoded(encoding_rs::GB18030, &bytes).ok_or_else(|| "the schema file is not gb18030".to_owned()),
+        "latin1" => Ok(encoding_rs::WINDOWS_1252.decode_without_bom_handling(&bytes).0.into_owned()),
+        "" | "auto" | "utf8" | "utf8mb4" | "binary" => match String::from_utf8(bytes) {
+            Ok(text) => Ok(text.strip_prefix('\u{FEFF}').map(str::to_owned).unwrap_or(text)),
+            Err(error) if guess => decoded(encoding_rs::GB18030, error.as_bytes()).ok_or_else(|| {
+                "cannot guess the schema file's encoding: it is neither utf8mb4 nor gb18030; set `mydumper.character-set`".to_owned()
+            }),
+            Err(_) => Err("the schema file is not utf8mb4; set `mydumper.character-set`".to_owned()),
+        },
+        other => Err(format!("mydumper.character-set `{other}` is none of auto, utf8mb4, gb18030, latin1, binary")),
+    }
+}
+
+/// ` CHARACTER SET x COLLATE y` of a `CREATE DATABASE` statement, live comments included.
+fn database_options(text: &str) -> String {
+    let mut words = text
+        .split(|c: char| c.is_whitespace() || matches!(c, '=' | ';' | '*' | '/' | '!'))
+        .filter(|word| !word.is_empty());
+    let mut in_create = false;
+    let mut options = String::new();
+    let plain = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    while let Some(word) = words.next() {
+        match word.to_ascii_uppercase().as_str() {
+            "CREATE" => in_create = true,
+            "CHARSET" if in_create => {
+                if let Some(name) = words.next().filter(|name| plain(name)) {
+                    options.push_str(&format!(" CHARACTER SET {name}"));
+                }
+            }
+            "CHARACTER" if in_create => {
+                if let Some(name) = words.nth(1).filter(|name| plain(name)) {
+                    options.push_str(&format!(" CHARACTER SET {name}"));
+                }
+            }
+            "COLLATE" if in_create => {
+                if let Some(name) = words.next().filter(|name| plain(name)) {
+                    options.push_str(&format!(" COLLATE {name}"));
+                }
+            }
+            _ => {}
+        }
+    }
+    options
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_databases_character_set_is_kept() {
+        let text = "/*!40101 SET NAMES binary*/;\nCREATE DATABASE `app` /*!40100 DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin */;";
+        assert_eq!(database_options(text), " CHARACTER SET utf8mb4 COLLATE utf8mb4_bin");
+        assert_eq!(database_options("CREATE DATABASE x charset=gbk"), " CHARACTER SET gbk");
+        assert_eq!(database_options("CREATE DATABASE x"), "");
+    }
+}

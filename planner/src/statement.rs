@@ -1,0 +1,104 @@
+//! `CREATE TABLE` of a schema file, turned into the statement that the target gets.
+//!
+//! Only the head is looked at, up to the table's name; the definition itself is for the target to parse.
+
+/// Makes `CREATE TABLE IF NOT EXISTS` of the routed name out of a dump's `CREATE TABLE`; `None` if the
+/// statement is something else.
+pub(crate) fn retarget_create_table(statement: &str, db: &str, table: &str) -> Option<String> {
+    let rest = keyword(statement, "CREATE")?;
+    let rest = keyword(rest, "TABLE")?;
+    let rest = match keyword(rest, "IF") {
+        Some(rest) => keyword(keyword(rest, "NOT")?, "EXISTS")?,
+        None => rest,
+    };
+    let rest = identifier(rest)?;
+    let rest = match skip_blank(rest).strip_prefix('.') {
+        Some(rest) => identifier(rest)?,
+        None => rest,
+    };
+    Some(format!("CREATE TABLE IF NOT EXISTS {}.{}{rest}", quote(db), quote(table)))
+}
+
+/// An identifier in backquotes.
+fn quote(name: &str) -> String {
+    format!("`{}`", name.replace('`', "``"))
+}
+
+/// The rest after white space and comments; the contents of `/*!40101 … */` and `/*T! … */` count as
+/// comments here, because heads of dumped statements have only settings in them.
+fn skip_blank(text: &str) -> &str {
+    let mut rest = text.trim_start();
+    loop {
+        let after = if let Some(comment) = rest.strip_prefix("/*") {
+            comment.find("*/").map(|end| &comment[end + 2..])
+        } else if rest.starts_with("-- ") || rest.starts_with('#') || rest.starts_with("--\n") {
+            Some(rest.find('\n').map_or("", |end| &rest[end + 1..]))
+        } else {
+            None
+        };
+        match after {
+            Some(after) => rest = after.trim_start(),
+            None => return rest,
+        }
+    }
+}
+
+fn keyword<'a>(text: &'a str, word: &str) -> Option<&'a str> {
+    let text = skip_blank(text);
+    let head = text.get(..word.len())?;
+    let rest = text.get(word.len()..)?;
+    let ends = !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_' || c == '$');
+    (head.eq_ignore_ascii_case(word) && ends).then_some(rest)
+}
+
+fn identifier(text: &str) -> Option<&str> {
+    let text = skip_blank(text);
+    let Some(quoted) = text.strip_prefix('`') else {
+        let end = text.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '$')).unwrap_or(text.len());
+        return (end > 0).then(|| &text[end..]);
+    };
+    let mut rest = quoted;
+    loop {
+        let end = rest.find('`')?;
+        rest = &rest[end + 1..];
+        match rest.strip_prefix('`') {
+            Some(after) => rest = after,
+            None => return Some(rest),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_name_of_the_table_changes() {
+        for (from, to) in [
+            ("CREATE TABLE `a` (`id` int)", "CREATE TABLE IF NOT EXISTS `d`.`t` (`id` int)"),
+            ("create table if not exists x.`y``z`(a int)", "CREATE TABLE IF NOT EXISTS `d`.`t`(a int)"),
+            (
+                "/*!40101 SET x*/ CREATE /* c */ TABLE 表 (a int)",
+                "CREATE TABLE IF NOT EXISTS `d`.`t` (a int)",
+            ),
+            ("-- note\nCREATE TABLE a.b LIKE c", "CREATE TABLE IF NOT EXISTS `d`.`t` LIKE c"),
+        ] {
+            assert_eq!(retarget_create_table(from, "d", "t").as_deref(), Some(to), "{from}");
+        }
+        for other in [
+            "CREATE VIEW v AS SELECT 1",
+            "CREATE",
+            "",
+            "CREATE TABLE `open",
+            "CREATETABLE x",
+            "/*",
+            "ALTER TABLE x",
+        ] {
+            assert_eq!(retarget_create_table(other, "d", "t"), None, "{other}");
+        }
+        assert_eq!(
+            retarget_create_table("CREATE TABLE a(b int)", "d`b", "t").as_deref(),
+            Some("CREATE TABLE IF NOT EXISTS `d``b`.`t`(b int)")
+        );
+    }
+}

@@ -1,0 +1,125 @@
+//! `thunderhead work`, also `thunderhead-worker`.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+use th_config::Config;
+use th_connect::{CommonArgs, fault};
+use th_env::Env;
+use th_errors::{Code, Fault};
+use th_queue::VisibilityOptions;
+
+use crate::{Import, Progress, Resources, Stop, Worker};
+
+/// Takes jobs of an import until it is over.
+#[derive(Debug, Clone, Args)]
+pub struct WorkArgs {
+    #[command(flatten)]
+    common: CommonArgs,
+    /// Name in results and logs; host name and process id if not given
+    #[arg(long)]
+    name: Option<String>,
+}
+
+/// Runs the command until the import is over, or the process is told to stop (SIGINT, SIGTERM).
+pub async fn run(args: WorkArgs, env: Env) -> Result<(), Fault> {
+    let config = args.common.load()?;
+    let import_id = args.common.required_import_id()?;
+    let ledger = th_connect::ledger(&config, import_id)?;
+    let plan = ledger.plan().await.map_err(|error| fault::of_ledger(&error))?.ok_or_else(|| {
+        Fault::new(
+            Code::LedgerConflict,
+            format!("{} has no plan; run `thunderhead plan` first", ledger.display()),
+        )
+    })?;
+    let source_url = if config.mydumper.data_source_dir.is_empty() {
+        &plan.source
+    } else {
+        &config.mydumper.data_source_dir
+    };
+    let source = th_connect::source(source_url)?;
+    let pd = if config.tidb.pd_addr.is_empty() { plan.target.pd.clone() } else { Vec::new() };
+    let cluster = Arc::new(th_connect::cluster(&config, &pd, false, &env).await?);
+    let queue = th_connect::queue(&config).await;
+    let sort_dir = SortDir::create(&config, &env)?;
+    let stop = Stop::default();
+    stop_on_signals(stop.clone());
+    let name = args.name.unwrap_or_else(worker_name);
+    let worker = Worker {
+        resources: resources(&config, &sort_dir.path),
+        import: Arc::new(Import::new(env, &config, plan, ledger, source, cluster, &sort_dir.path).await?),
+        queue,
+        progress: Arc::new(Progress::default()),
+        stop,
+        name,
+    };
+    let finished = worker.run(&config).await?;
+    println!("finished\t{finished} jobs");
+    Ok(())
+}
+
+/// What this process may use, by configuration and machine.
+pub fn resources(config: &Config, sort_dir: &Path) -> Resources {
+    let own = &config.thunderhead;
+    let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let configured = [own.concurrency, config.lightning.region_concurrency.unwrap_or(0) as usize];
+    Resources {
+        sort_dir: sort_dir.to_owned(),
+        slots: configured.into_iter().find(|&slots| slots > 0).unwrap_or(cpus),
+        sort_memory: own.sort_memory.0,
+        disk_quota: config.tikv_importer.disk_quota.map(|quota| quota.0),
+        piece_bytes: own.piece_size.0,
+        visibility: VisibilityOptions { visibility: own.queue_visibility.0, stall: own.stall_timeout.0 },
+        max_receives: own.max_receives,
+    }
+}
+
+/// The import's own folder below the configured sort folder; removed with everything in it on drop.
+#[derive(Debug)]
+pub struct SortDir {
+    /// The folder.
+    pub path: PathBuf,
+}
+
+impl SortDir {
+    /// Makes a fresh folder.
+    pub fn create(config: &Config, env: &Env) -> Result<Self, Fault> {
+        let configured = &config.tikv_importer.sorted_kv_dir;
+        let base = if configured.is_empty() { std::env::temp_dir() } else { PathBuf::from(configured) };
+        let path = base.join(format!("thunderhead-{:016x}", env.random_u64()));
+        std::fs::create_dir_all(&path).map_err(|error| {
+            Fault::new(Code::SortFolder, format!("cannot create the sort folder {}: {error}", path.display()))
+        })?;
+        Ok(Self { path })
+    }
+}
+
+impl Drop for SortDir {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.path) {
+            tracing::warn!(path = %self.path.display(), %error, "cannot remove the sort folder");
+        }
+    }
+}
+
+/// Host name and process id.
+pub fn worker_name() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host = host.trim();
+    format!("{}-{}", if host.is_empty() { "worker" } else { host }, std::process::id())
+}
+
+/// Sets the stop at the first SIGINT or SIGTERM.
+pub fn stop_on_signals(stop: Stop) {
+    tokio::spawn(async move {
+        use tokio::signal::unix::{SignalKind, signal};
+        let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        }
+        tracing::info!("told to stop; jobs are given back");
+        stop.set();
+    });
+}
