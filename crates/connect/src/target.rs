@@ -20,7 +20,7 @@ pub async fn table_checksum(cluster: &Cluster, table: &Table) -> Result<Pairs, F
     let name = |error: &ClusterError| fault::of_cluster(error).of_table(&table.db, &table.info.name.original);
     let ts = cluster.pd.tso(1).await.map_err(|error| name(&error))?;
     let mut total = Pairs::default();
-    for id in table.physical_ids() {
+    for id in table.key_ids() {
         let (start, end) = keys::table_range(id);
         let found = cluster
             .tikv
@@ -34,6 +34,6 @@ pub async fn table_checksum(cluster: &Cluster, table: &Table) -> Result<Pairs, F
 
 /// The key ranges that an import of these tables writes to: all their partitions' rows and indexes.
 pub fn key_ranges<'a>(tables: impl IntoIterator<Item = &'a Table>) -> Vec<(Vec<u8>, Vec<u8>)> {
-    let ids = tables.into_iter().flat_map(Table::physical_ids);
+    let ids = tables.into_iter().flat_map(Table::key_ids);
     ids.map(keys::table_range).collect()
 }

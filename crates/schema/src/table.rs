@@ -132,6 +132,16 @@ impl Table {
             None => vec![self.info.id],
         }
     }
+
+    /// The table ids that keys lie under: those of rows, and the table's own where a partitioned table has
+    /// a global index.
+    pub fn key_ids(&self) -> Vec<i64> {
+        let mut ids = self.physical_ids();
+        if self.partitioning().is_some() && self.info.indexes.iter().any(|index| index.is_global) {
+            ids.push(self.info.id);
+        }
+        ids
+    }
 }
 
 /// Vector, inverted and full-text indexes, which live in TiFlash.

@@ -21,42 +21,17 @@ pub fn bytes_of_bits(bits: u64, flen: i64) -> Vec<u8> {
     bits.to_be_bytes()[8 - size..].to_vec()
 }
 
-/// Text to `BIT(flen)`: its bytes are the bits, unless it is written like a bit literal (`b'101'`,
-/// `0b101`) or, for `BIT(1)`, is `1`, `0`, `true` or `false`.
+/// Text to `BIT(flen)`: its bytes are the bits, whatever they spell: `'b'` is 98, and `'1'` (49) does not
+/// fit into `BIT(1)`.
 pub fn text_to_bit(text: &[u8], flen: i64, lax: bool) -> Result<u64, TypeError> {
     settle(text_outcome(text, flen, lax), lax)
 }
 
 fn text_outcome(text: &[u8], flen: i64, lax: bool) -> Outcome<u64> {
-    let (bits, error) = match flen {
-        1 if text == b"1" || text.eq_ignore_ascii_case(b"true") => (1, None),
-        1 if text == b"0" || text.eq_ignore_ascii_case(b"false") => (0, None),
-        _ => match parse_bit_text(text) {
-            Some((bits, true)) => (bits, None),
-            Some((_, false)) => (u64::MAX, Some(crate::number::truncated_wrong_value("BINARY", text))),
-            None => bit_literal_to_uint(text),
-        },
-    };
+    let (bits, error) = bit_literal_to_uint(text);
     let error = error.filter(|_| !lax);
     let (bits, length_error) = uint_to_bit(bits, flen);
     (bits, length_error.or(error))
-}
-
-/// Reads `b'101'`, `B101`, `0b101`: the bits, and whether they fit into 64; `None` for anything else.
-fn parse_bit_text(text: &[u8]) -> Option<(u64, bool)> {
-    let digits = match text {
-        [b'b' | b'B', rest @ ..] => {
-            let start = rest.iter().take_while(|byte| **byte == b'\'').count();
-            let end = rest.len() - rest[start..].iter().rev().take_while(|byte| **byte == b'\'').count();
-            &rest[start..end]
-        }
-        [b'0', b'b', rest @ ..] => rest,
-        _ => return None,
-    };
-    digits.iter().try_fold((0_u64, true), |(bits, fits), digit| match digit {
-        b'0' | b'1' => Some((bits << 1 | u64::from(digit - b'0'), fits && bits >> 63 == 0)),
-        _ => None,
-    })
 }
 
 /// Brings a number into `BIT(flen)`: all bits set, with error 1406, if it is too great.

@@ -255,7 +255,9 @@ fn bits_are_bytes_or_numbers() {
     assert_eq!(kept(bits(b"\xff"), &four), bits(&[15]));
     assert_eq!(kept(text("1"), &sized(tp::BIT, 1, 0)), bits(&[1]));
     assert_eq!(kept(text("ab"), &sized(tp::BIT, 17, 0)), bits(b"\0ab"));
-    assert_eq!(kept(text("b'101'"), &four), bits(&[5]));
+    assert_eq!(kept(text("b"), &sized(tp::BIT, 8, 0)), bits(b"b"));
+    assert_eq!(kept(text("b'1'"), &sized(tp::BIT, 32, 0)), bits(b"b'1'"));
+    assert_eq!(refused(text("1"), &sized(tp::BIT, 1, 0)), (1406, "Data Too Long, field len 1".into()));
     assert_eq!(kept(text("abcdefghi"), &sized(tp::BIT, 64, 0)), bits(&[0xff; 8]));
     assert_eq!(refused(Datum::Uint(16), &four), (1406, "Data Too Long, field len 4".into()));
 }
