@@ -84,8 +84,15 @@ impl Finalizer<'_> {
         if let Err(error) = self.normal_mode().await {
             tracing::warn!(fault = %error.message, "cannot give the cluster back its normal mode now; it returns to it by itself within ten minutes");
         }
-        let verdict = failed(&self.plan.import_id, &self.plan.source, self.env, faults, tables);
-        self.decide(verdict).await
+        self.decide(Outcome::Failed(Failed {
+            format: FORMAT,
+            import_id: self.plan.import_id.clone(),
+            source: self.plan.source.clone(),
+            finished_micros: self.env.now_micros(),
+            faults,
+            tables,
+        }))
+        .await
     }
 
     async fn decide(&self, outcome: Outcome) -> Result<Verdict, Fault> {
@@ -105,22 +112,4 @@ impl Finalizer<'_> {
             .await
             .map_err(|error| fault::of_cluster(&error))
     }
-}
-
-/// The outcome of an import that failed.
-pub fn failed(
-    import_id: &str,
-    source: &str,
-    env: &Env,
-    faults: Vec<Fault>,
-    tables: Vec<TableReport>,
-) -> Outcome {
-    Outcome::Failed(Failed {
-        format: FORMAT,
-        import_id: import_id.to_owned(),
-        source: source.to_owned(),
-        finished_micros: env.now_micros(),
-        faults,
-        tables,
-    })
 }

@@ -1,6 +1,7 @@
 //! `thunderhead plan`, also `thunderhead-planner`.
 
 use clap::Args;
+use th_config::Config;
 use th_connect::CommonArgs;
 use th_env::Env;
 use th_errors::{Code, Fault};
@@ -26,8 +27,8 @@ pub fn new_import_id(env: &Env) -> String {
 /// Runs the command; the plan goes to standard output as one line a table.
 pub async fn run(args: PlanArgs, env: Env) -> Result<(), Fault> {
     let config = args.common.load()?;
-    let source = th_connect::source(&config.mydumper.data_source_dir)?;
     if args.dry_run {
+        let source = th_connect::source(&config.mydumper.data_source_dir)?;
         let dump = th_dump::discover(&source, &th_connect::rules(&config))
             .await
             .map_err(|error| th_connect::fault::of_dump(&error))?;
@@ -47,20 +48,34 @@ pub async fn run(args: PlanArgs, env: Env) -> Result<(), Fault> {
     }
     let import_id = args.common.import_id.clone().unwrap_or_else(|| new_import_id(&env));
     let ledger = th_connect::ledger(&config, &import_id)?;
-    let queue = th_connect::queue(&config).await;
-    let cluster = th_connect::cluster(&config, &[], true, &env).await?;
-    let planner = Planner {
-        config: &config,
-        env: &env,
+    match plan(&config, &env, &import_id, &ledger).await {
+        Ok(plan) => {
+            print(&plan, &ledger);
+            Ok(())
+        }
+        Err(found) => {
+            crate::plan_failed(&config, &env, &import_id, &ledger, found.clone()).await?;
+            eprintln!("ledger: {}", ledger.display());
+            Err(found)
+        }
+    }
+}
+
+async fn plan(config: &Config, env: &Env, import_id: &str, ledger: &Ledger) -> Result<Plan, Fault> {
+    let source = th_connect::source(&config.mydumper.data_source_dir)?;
+    let queue = th_connect::queue(config).await;
+    let cluster = th_connect::cluster(config, &[], true, env).await?;
+    Planner {
+        config,
+        env,
         source: &source,
         cluster: &cluster,
-        ledger: &ledger,
+        ledger,
         queue: &*queue,
-        import_id: &import_id,
-    };
-    let plan = planner.run().await?;
-    print(&plan, &ledger);
-    Ok(())
+        import_id,
+    }
+    .run()
+    .await
 }
 
 fn print(plan: &Plan, ledger: &Ledger) {

@@ -9,10 +9,13 @@
 //! pure functions ([`jobs`]); this module only carries it out.
 
 pub mod command;
+mod failure;
 pub mod jobs;
 mod probe;
 mod schemas;
 mod statement;
+
+pub use failure::plan_failed;
 
 use std::sync::Arc;
 
@@ -24,7 +27,7 @@ use th_connect::fault;
 use th_dump::{Dump, Store, TableFiles};
 use th_env::Env;
 use th_errors::{Code, Fault};
-use th_ledger::{FORMAT, Job, JobId, Ledger, Pairs, Plan, PlannedTable, Session, Target};
+use th_ledger::{FORMAT, Job, JobId, Ledger, Outcome, Pairs, Plan, PlannedTable, Session, Target};
 use th_queue::Queue;
 use th_schema::Table;
 use th_types::{Context, SqlMode, TimeZone};
@@ -61,12 +64,29 @@ impl Planner<'_> {
     /// its unfinished jobs are enqueued again.
     pub async fn run(&self) -> Result<Plan, Fault> {
         self.ledger.probe().await.map_err(|error| fault::of_ledger(&error))?;
+        self.check_open().await?;
         let plan = match self.ledger.plan().await.map_err(|error| fault::of_ledger(&error))? {
             Some(plan) => self.check_same(plan)?,
             None => self.make().await?,
         };
         self.enqueue(&plan).await?;
         Ok(plan)
+    }
+
+    /// An import that has failed stays so: its marker is never taken back.
+    async fn check_open(&self) -> Result<(), Fault> {
+        let verdict = self.ledger.verdict().await.map_err(|error| fault::of_ledger(&error))?;
+        match verdict.map(|verdict| verdict.outcome) {
+            Some(Outcome::Failed(_)) => Err(Fault::new(
+                Code::LedgerConflict,
+                format!(
+                    "the import {} has failed before, {}/FAILED.json says why; start anew with another import id",
+                    self.import_id,
+                    self.ledger.display()
+                ),
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// A plan that is there is only taken when it is for the same source and cluster.

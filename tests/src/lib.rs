@@ -1,1 +1,78 @@
-//! Placeholder.
+//! What the end-to-end tests share: an embedded cluster to import into, the program as a process, the
+//! local cloud, and digests of tables.
+
+mod cloud;
+mod digest;
+mod process;
+
+use std::path::{Path, PathBuf};
+
+use th_playground::{Playground, PlaygroundOptions};
+
+pub use cloud::Cloud;
+pub use digest::{Digest, connect, digests, expected};
+pub use process::{DEADLINE, Outcome, Running};
+
+/// A file or folder of the test data.
+pub fn data(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("data").join(path)
+}
+
+/// An embedded cluster, and a folder for the ledger and whatever else a test writes.
+pub struct Target {
+    /// The cluster.
+    pub playground: Playground,
+    /// The test's own folder.
+    pub folder: tempfile::TempDir,
+}
+
+impl Target {
+    /// Starts a cluster of one store.
+    pub async fn start() -> Self {
+        Self::with(PlaygroundOptions::default()).await
+    }
+
+    /// Starts a cluster.
+    pub async fn with(options: PlaygroundOptions) -> Self {
+        Self {
+            playground: Playground::start(options).await.expect("the playground starts"),
+            folder: tempfile::tempdir().expect("a folder"),
+        }
+    }
+
+    /// A path in the test's folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The flags that name the cluster.
+    pub fn flags(&self) -> Vec<String> {
+        [
+            ("--tidb-host", "127.0.0.1".to_owned()),
+            ("--tidb-port", self.playground.tidb_port().to_string()),
+            ("--tidb-status", self.playground.status_port().to_string()),
+            ("--tidb-user", "root".to_owned()),
+            ("--pd-urls", self.playground.pd_addr()),
+        ]
+        .into_iter()
+        .flat_map(|(flag, value)| [flag.to_owned(), value])
+        .collect()
+    }
+
+    /// `thunderhead import` of a source into the cluster, with the ledger in the test's folder.
+    pub async fn import(&self, source: &Path, more: &[&str]) -> Outcome {
+        let mut arguments = vec!["import".to_owned(), "--source".to_owned(), source.display().to_string()];
+        arguments.extend(["--ledger".to_owned(), self.path("ledger").display().to_string()]);
+        arguments.extend(["--sort-dir".to_owned(), self.folder.path().display().to_string()]);
+        arguments.extend(["--import-id".to_owned(), "it".to_owned()]);
+        arguments.extend(self.flags());
+        arguments.extend(more.iter().map(|&argument| argument.to_owned()));
+        process::run(&arguments, &[]).await
+    }
+
+    /// A document of the ledger that [`import`](Self::import) wrote.
+    pub fn document(&self, name: &str) -> Option<serde_json::Value> {
+        let text = std::fs::read(self.path("ledger").join("it").join(name)).ok()?;
+        Some(serde_json::from_slice(&text).expect("a ledger document is JSON"))
+    }
+}

@@ -10,7 +10,7 @@ use th_connect::{CommonArgs, fault};
 use th_env::Env;
 use th_errors::{Code, Fault};
 use th_finalizer::Finalizer;
-use th_ledger::{FORMAT, Ledger, Plan, Verdict};
+use th_ledger::{Ledger, Plan, Verdict};
 use th_planner::{Planner, command::new_import_id};
 use th_playground::{Playground, PlaygroundOptions};
 use th_queue::Queue;
@@ -61,10 +61,12 @@ pub async fn run(args: ImportArgs, env: Env) -> Result<(), Fault> {
         Err(found) => Err(found),
     };
     if let Some(embedded) = embedded {
-        eprint!("{}", playground::describe(&embedded));
         if args.keep {
+            eprint!("{}", playground::describe(&embedded));
             eprintln!("the playground runs until Ctrl-C");
             let _ = tokio::signal::ctrl_c().await;
+        } else {
+            eprintln!("the playground is gone; with `--keep` it stays, for `mysql -h 127.0.0.1 -P … -u root`");
         }
         embedded.shutdown().await;
     }
@@ -103,7 +105,7 @@ pub async fn import(config: &Config, env: &Env, import_id: &str, ledger: &Ledger
     };
     let (source, cluster, queue, plan) = match planned.await {
         Ok(planned) => planned,
-        Err(found) => return plan_failed(config, env, import_id, ledger, found).await,
+        Err(found) => return th_planner::plan_failed(config, env, import_id, ledger, found).await,
     };
     let worked = work(config, env, ledger, source, &cluster, &queue, &plan);
     let finalizer = Finalizer {
@@ -130,28 +132,6 @@ pub async fn import(config: &Config, env: &Env, import_id: &str, ledger: &Ledger
         ));
     }
     finalized.await
-}
-
-/// A plan that could not be made is an import that failed; its marker says so.
-async fn plan_failed(
-    config: &Config,
-    env: &Env,
-    import_id: &str,
-    ledger: &Ledger,
-    found: Fault,
-) -> Result<Verdict, Fault> {
-    let has_plan = ledger.plan().await.is_ok_and(|plan| plan.is_some());
-    if has_plan || found.code == Code::LedgerUnavailable {
-        return Err(found);
-    }
-    // The location without its parameters, which may hold secrets.
-    let source = config.mydumper.data_source_dir.split('?').next().unwrap_or_default();
-    let outcome = th_finalizer::failed(import_id, source, env, vec![found.clone()], Vec::new());
-    let verdict = Verdict { format: FORMAT, finalizer: format!("planner-{}", env.uuid()), outcome };
-    ledger.decide(&verdict).await.map_err(|error| {
-        tracing::error!(fault = %found.message, "the plan could not be made");
-        fault::of_ledger(&error)
-    })
 }
 
 /// Runs the worker; true if it was told to stop.

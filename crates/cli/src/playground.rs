@@ -8,7 +8,7 @@ use th_playground::{Playground, PlaygroundOptions};
 
 /// Starts PD, TiKV and a TiDB front in this process, until Ctrl-C.
 #[derive(Debug, Clone, Args)]
-pub struct PlaygroundArgs {
+pub(crate) struct PlaygroundArgs {
     /// Folder for its data; a temporary one, removed at the end, if not given
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,

@@ -9,7 +9,7 @@ use th_ledger::{JobId, Outcome};
 
 /// Reads the ledger and says how far the import is.
 #[derive(Debug, Clone, Args)]
-pub struct StatusArgs {
+pub(crate) struct StatusArgs {
     #[command(flatten)]
     common: CommonArgs,
     /// As JSON

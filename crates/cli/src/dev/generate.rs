@@ -33,7 +33,7 @@ pub struct GenerateArgs {
 
 /// A benchmark table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Table {
+pub(crate) enum Table {
     /// sysbench's `sbtest1`
     Sbtest,
     /// TPC-H's `lineitem`, with an index on part and supplier
@@ -42,7 +42,7 @@ pub enum Table {
 
 /// A data format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub(crate) enum Format {
     /// INSERT statements
     Sql,
     /// CSV with header and quotes

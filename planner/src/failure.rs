@@ -1,0 +1,39 @@
+//! The marker of an import whose plan could not be made.
+
+use th_config::Config;
+use th_connect::fault;
+use th_env::Env;
+use th_errors::{Code, Fault};
+use th_ledger::{FORMAT, Failed, Ledger, Outcome, Verdict};
+
+/// Decides that the import has failed, as nothing was enqueued and nothing ingested, and returns the verdict.
+///
+/// # Errors
+/// `found` itself, undecided, if there is a plan (the import can be resumed) or the ledger is what failed.
+pub async fn plan_failed(
+    config: &Config,
+    env: &Env,
+    import_id: &str,
+    ledger: &Ledger,
+    found: Fault,
+) -> Result<Verdict, Fault> {
+    let has_plan = !matches!(ledger.plan().await, Ok(None));
+    if has_plan || matches!(found.code, Code::LedgerUnavailable | Code::LedgerConflict) {
+        return Err(found);
+    }
+    // The location without its parameters, which may hold secrets.
+    let source = config.mydumper.data_source_dir.split('?').next().unwrap_or_default();
+    let outcome = Outcome::Failed(Failed {
+        format: FORMAT,
+        import_id: import_id.to_owned(),
+        source: source.to_owned(),
+        finished_micros: env.now_micros(),
+        faults: vec![found.clone()],
+        tables: Vec::new(),
+    });
+    let verdict = Verdict { format: FORMAT, finalizer: format!("planner-{}", env.uuid()), outcome };
+    ledger.decide(&verdict).await.map_err(|error| {
+        tracing::error!(fault = %found.message, "the plan could not be made");
+        fault::of_ledger(&error)
+    })
+}

@@ -1,0 +1,5 @@
+//! Whole imports, by the program as a process, against an embedded cluster over its real protocols.
+
+mod bad_input;
+mod dumps;
+mod processes;

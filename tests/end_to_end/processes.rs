@@ -1,0 +1,136 @@
+//! Planner, workers and finalizer as processes of their own, over S3 and SQS.
+
+use std::time::Duration;
+
+use th_queue::{Queue, SqsOptions, SqsQueue, conformance};
+use th_tests::{Cloud, DEADLINE, Outcome, Running, Target, data, digests, expected};
+
+/// An import that is split over processes.
+struct Split {
+    cloud: Cloud,
+    target: Target,
+    flags: Vec<String>,
+}
+
+impl Split {
+    async fn start(queue_visibility: u32) -> Self {
+        let (cloud, target) = (Cloud::start().await, Target::start().await);
+        let source = cloud.upload(&data("dumps/sql"), "dump").await;
+        let queue = cloud.queue("jobs", queue_visibility, 5).await;
+        let config = target.path("config.toml");
+        let text = format!(
+            "[thunderhead]\njob-size = \"100KiB\"\nconcurrency = 1\nqueue-visibility = \"{queue_visibility}s\"\n"
+        );
+        std::fs::write(&config, text).expect("a configuration");
+        let mut flags: Vec<String> = [
+            ("--config", config.display().to_string()),
+            ("--source", source),
+            ("--ledger", "s3://bucket/ledger".to_owned()),
+            ("--queue", queue),
+            ("--queue-endpoint", cloud.endpoint()),
+            ("--import-id", "split".to_owned()),
+            ("--sort-dir", target.folder.path().display().to_string()),
+        ]
+        .into_iter()
+        .flat_map(|(flag, value)| [flag.to_owned(), value])
+        .collect();
+        flags.extend(target.flags());
+        Self { cloud, target, flags }
+    }
+
+    fn spawn(&self, command: &str) -> Running {
+        let mut arguments = vec![command.to_owned()];
+        arguments.extend(self.flags.iter().cloned());
+        Running::start(&arguments, &self.cloud.environment())
+    }
+
+    async fn run(&self, command: &str) -> Outcome {
+        self.spawn(command).wait().await
+    }
+
+    async fn finished_jobs(&self) -> u64 {
+        let mut arguments = vec!["status".to_owned(), "--json".to_owned()];
+        arguments.extend(self.flags.iter().cloned());
+        let outcome = Running::start(&arguments, &self.cloud.environment()).wait().await.succeeded();
+        let status: serde_json::Value = serde_json::from_str(&outcome.out).expect("status as JSON");
+        status["finished_jobs"].as_u64().expect("a number of jobs")
+    }
+
+    async fn verify(&self) {
+        assert_eq!(digests(self.target.playground.tidb_port()).await, expected(&data("dumps/expected.json")));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_workers_share_an_import() {
+    let split = Split::start(30).await;
+    split.run("plan").await.succeeded();
+    let workers = [split.spawn("work"), split.spawn("work")];
+    let finalized = split.run("finalize").await.succeeded();
+    assert!(finalized.out.contains("COMPLETE: 12 tables, 28507 rows"), "{}", finalized.out);
+    let mut jobs = 0;
+    for worker in workers {
+        let ended = worker.wait().await.succeeded();
+        let number = ended.out.trim().strip_prefix("finished\t").and_then(|rest| rest.strip_suffix(" jobs"));
+        jobs += number.and_then(|number| number.parse::<u64>().ok()).expect("a number of jobs");
+    }
+    assert_eq!(jobs, split.finished_jobs().await, "no job was done twice");
+    split.verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_worker_changes_nothing_but_the_time() {
+    let split = Split::start(5).await;
+    split.run("plan").await.succeeded();
+    // Slow ingests, so that the kill hits a job half-way.
+    split.target.playground.faults().add(th_playground::Fault {
+        on: th_playground::RequestKind::Ingest,
+        region: None,
+        store: None,
+        skip: 3,
+        times: 4,
+        effect: th_playground::Effect::Delay { millis: 1_500 },
+    });
+    let mut doomed = split.spawn("work");
+    let patient = tokio::time::timeout(DEADLINE, async {
+        while split.finished_jobs().await == 0 {
+            tokio::task::yield_now().await;
+        }
+    });
+    patient.await.expect("a first job is done");
+    doomed.kill();
+    let killed = doomed.wait().await;
+    assert_eq!(killed.code, None, "it was killed: {}", killed.err);
+    let before = split.finished_jobs().await;
+    let survivor = split.spawn("work");
+    split.run("finalize").await.succeeded();
+    survivor.wait().await.succeeded();
+    assert!(split.finished_jobs().await > before, "the kill left jobs to do");
+    split.verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_finalizers_agree() {
+    let split = Split::start(30).await;
+    split.run("plan").await.succeeded();
+    let worker = split.spawn("work");
+    let (first, second) = tokio::join!(split.run("finalize"), split.run("finalize"));
+    assert_eq!(first.succeeded().out, second.succeeded().out);
+    worker.wait().await.succeeded();
+    split.verify().await;
+}
+
+/// SQS keeps the queue's contract: each reception once, hidden, extended, given back, dead letters.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sqs_queue_conforms() {
+    let cloud = Cloud::start().await;
+    let number = std::sync::atomic::AtomicU32::new(0);
+    let visibility = Duration::from_secs(1);
+    let make = || async {
+        let name = format!("q{}", number.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
+        let url = cloud.queue(&name, 1, 3).await;
+        let options = SqsOptions { url, region: Some("us-east-1".into()), endpoint: Some(cloud.endpoint()) };
+        Box::new(SqsQueue::connect(options).await) as Box<dyn Queue>
+    };
+    conformance::run(make, visibility, 3).await;
+}

@@ -1,0 +1,135 @@
+//! The local cloud: S3 and SQS on loopback, by `localstack/up`.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use aws_sdk_sqs::types::QueueAttributeName;
+use object_store::aws::AmazonS3Builder;
+use object_store::{ObjectStore, ObjectStoreExt as _, PutPayload};
+use tokio::process::Command;
+
+/// An emulator of a test's own; it ends with the value.
+pub struct Cloud {
+    port: u16,
+    sqs: aws_sdk_sqs::Client,
+}
+
+/// The bucket that every cloud has.
+pub const BUCKET: &str = "bucket";
+
+impl Cloud {
+    /// Starts it, with an empty bucket.
+    pub async fn start() -> Self {
+        let port = std::net::TcpListener::bind("127.0.0.1:0")
+            .and_then(|listener| listener.local_addr())
+            .expect("a free port")
+            .port();
+        let started = script("up").arg(port.to_string()).output().await.expect("localstack/up");
+        assert!(started.status.success(), "{}", String::from_utf8_lossy(&started.stderr));
+        let endpoint = format!("http://127.0.0.1:{port}");
+        let config = aws_sdk_sqs::Config::builder()
+            .behavior_version(aws_sdk_sqs::config::BehaviorVersion::v2026_01_12())
+            .region(aws_sdk_sqs::config::Region::new("us-east-1"))
+            .credentials_provider(aws_sdk_sqs::config::Credentials::new("test", "test", None, None, "tests"))
+            .endpoint_url(&endpoint)
+            .build();
+        let answer = reqwest::Client::new().put(format!("{endpoint}/{BUCKET}")).send().await;
+        answer.and_then(reqwest::Response::error_for_status).expect("a bucket");
+        Self { port, sqs: aws_sdk_sqs::Client::from_conf(config) }
+    }
+
+    /// Where it listens.
+    pub fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// What a process needs in its environment.
+    pub fn environment(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("AWS_ENDPOINT_URL", self.endpoint()),
+            ("AWS_ENDPOINT", self.endpoint()),
+            ("AWS_ALLOW_HTTP", "true".to_owned()),
+            ("AWS_ACCESS_KEY_ID", "test".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
+            ("AWS_REGION", "us-east-1".to_owned()),
+        ]
+    }
+
+    /// Makes a queue with a dead-letter queue, and returns its URL. Times are in seconds.
+    pub async fn queue(&self, name: &str, visibility: u32, max_receives: u32) -> String {
+        let dead = self.create_queue(&format!("{name}-dead"), &[]).await;
+        let attributes = self
+            .sqs
+            .get_queue_attributes()
+            .queue_url(&dead)
+            .attribute_names(QueueAttributeName::QueueArn)
+            .send()
+            .await
+            .expect("attributes of the dead-letter queue");
+        let arn = attributes.attributes().and_then(|all| all.get(&QueueAttributeName::QueueArn)).expect("an ARN");
+        let redrive = serde_json::json!({"deadLetterTargetArn": arn, "maxReceiveCount": max_receives.to_string()});
+        self.create_queue(
+            name,
+            &[
+                (QueueAttributeName::VisibilityTimeout, visibility.to_string()),
+                (QueueAttributeName::RedrivePolicy, redrive.to_string()),
+            ],
+        )
+        .await
+    }
+
+    async fn create_queue(&self, name: &str, attributes: &[(QueueAttributeName, String)]) -> String {
+        let mut request = self.sqs.create_queue().queue_name(name);
+        for (key, value) in attributes {
+            request = request.attributes(key.clone(), value);
+        }
+        request.send().await.expect("a queue").queue_url.expect("its URL")
+    }
+
+    /// A client of the bucket.
+    pub fn bucket(&self) -> impl ObjectStore {
+        AmazonS3Builder::new()
+            .with_endpoint(self.endpoint())
+            .with_allow_http(true)
+            .with_bucket_name(BUCKET)
+            .with_access_key_id("test")
+            .with_secret_access_key("test")
+            .with_region("us-east-1")
+            .build()
+            .expect("a client")
+    }
+
+    /// Copies a folder's files to a prefix of the bucket, and returns the URL.
+    pub async fn upload(&self, folder: &Path, prefix: &str) -> String {
+        let bucket = self.bucket();
+        for entry in std::fs::read_dir(folder).expect("the folder") {
+            let path = entry.expect("an entry").path();
+            let name = path.file_name().and_then(|name| name.to_str()).expect("a name");
+            let body = std::fs::read(&path).expect("the file");
+            let key = object_store::path::Path::parse(format!("{prefix}/{name}")).expect("a key");
+            bucket.put(&key, PutPayload::from(body)).await.expect("an upload");
+        }
+        format!("s3://{BUCKET}/{prefix}")
+    }
+}
+
+impl Drop for Cloud {
+    fn drop(&mut self) {
+        let ended = std::process::Command::new(folder().join("down"))
+            .arg(self.port.to_string())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        if !ended.is_ok_and(|status| status.success()) {
+            eprintln!("the local cloud on port {} still runs", self.port);
+        }
+    }
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../localstack")
+}
+
+fn script(name: &str) -> Command {
+    Command::new(folder().join(name))
+}
