@@ -1,14 +1,17 @@
 # The few commands that matter. `make demo` and `make test` are the two of the README.
+#
+# All build the whole workspace in one profile and one folder: what cargo would otherwise build twice, with
+# other features, is RocksDB.
 export CARGO_TARGET_DIR ?= $(HOME)/.cache/thunderhead/target
 CARGO_JOBS ?= $(shell nproc)
 CARGO := cargo
-PACKAGES := $(shell dpkg -s libclang-dev >/dev/null 2>&1 || echo yes)
 
-.PHONY: demo test lint bench setup chaos
+.PHONY: demo test lint bench setup
 
 ## demo: import the sample dump into a fresh playground and verify it
-demo: setup
-	$(CARGO) build -j $(CARGO_JOBS) -p thunderhead
+demo:
+	@./setup.sh
+	$(CARGO) build -j $(CARGO_JOBS) --workspace --bin thunderhead
 	$(CARGO_TARGET_DIR)/debug/thunderhead import --playground --source tests/data/dumps/sql
 
 ## test: everything that must pass
@@ -26,4 +29,4 @@ bench: setup
 
 ## setup: what a fresh machine lacks (needs root only if something is missing)
 setup:
-	@./setup.sh
+	@./setup.sh tests

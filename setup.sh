@@ -1,11 +1,16 @@
 #!/usr/bin/env bash
-# Installs what building and testing need and the machine lacks: libclang (RocksDB's bindings) and, for
-# the tests of the local cloud, the S3 and SQS emulator.
+# Installs what building needs and the machine lacks: a C++ compiler, cmake and libclang (RocksDB and its
+# bindings); with `tests`, also the S3 and SQS emulator that the tests run against.
 set -euo pipefail
+cd "$(dirname "$0")"
 missing=()
 ls /usr/lib/llvm-*/lib/libclang*.so* >/dev/null 2>&1 || ldconfig -p | grep -q libclang || missing+=(libclang-dev)
 command -v cmake >/dev/null || missing+=(cmake)
 command -v g++ >/dev/null || missing+=(g++)
+if [ "${1:-}" = tests ]; then
+    command -v curl >/dev/null || missing+=(curl)
+    python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
+fi
 if [ ${#missing[@]} -gt 0 ]; then
     echo "installing ${missing[*]}" >&2
     sudo=""
@@ -14,3 +19,6 @@ if [ ${#missing[@]} -gt 0 ]; then
     $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
 fi
 command -v cargo >/dev/null || { echo "cargo is missing: install Rust from https://rustup.rs" >&2; exit 1; }
+if [ "${1:-}" = tests ]; then
+    localstack/install "${THUNDERHEAD_LOCALSTACK:-$HOME/.cache/thunderhead/localstack}"
+fi

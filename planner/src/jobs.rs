@@ -11,6 +11,9 @@ const PIECES: u64 = 64;
 /// What a compressed byte is worth when jobs are sized.
 const COMPRESSION_RATIO: u64 = 4;
 
+/// Most chunks of a job: the sorter's tags number them with 16 bits, and a job's document stays small.
+const MOST_CHUNKS: usize = 20_000;
+
 /// The number of source bytes that one job should have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct JobSize(pub u64);
@@ -72,7 +75,8 @@ pub fn cut(
         let bytes = chunk.end - chunk.start;
         let chunk_weight = weight(bytes, file.compression);
         // A chunk that would overfill the job by more than it underfills it starts the next one.
-        if open_weight > 0 && open_weight + chunk_weight / 2 > size.0 {
+        let full = open_weight > 0 && open_weight + chunk_weight / 2 > size.0;
+        if full || open.len() == MOST_CHUNKS {
             close(&mut open, open_bytes, jobs);
             (open_weight, open_bytes) = (0, 0);
         }
@@ -128,6 +132,14 @@ mod tests {
         );
         let last = jobs.last().unwrap().chunks.last().unwrap();
         assert_eq!(end, last.row_id_base + last.row_id_count);
+    }
+
+    #[test]
+    fn a_job_has_a_limited_number_of_chunks() {
+        let mut jobs = Vec::new();
+        cut("i", 0, &files(&vec![0; MOST_CHUNKS + 5]), 1, 0, JobSize(100), &mut jobs).unwrap();
+        let chunks: Vec<usize> = jobs.iter().map(|job| job.chunks.len()).collect();
+        assert_eq!(chunks, [MOST_CHUNKS, 5]);
     }
 
     #[test]

@@ -90,7 +90,7 @@ async fn the_official_client_reads_what_was_ingested() {
         tikv_client::TransactionOptions::new_optimistic(),
     );
     let rows = {
-        let (start, end) = (th_codec::keys::row_prefix(id), th_codec::keys::row_prefix(id + 1));
+        let (start, end) = th_codec::keys::record_range(id);
         snapshot.scan(start..end, 10_000).await.expect("a scan").count()
     };
     let listed = expected(Path::new(&data("dumps/expected.json")));

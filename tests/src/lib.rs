@@ -61,13 +61,37 @@ impl Target {
 
     /// `thunderhead import` of a source into the cluster, with the ledger in the test's folder.
     pub async fn import(&self, source: &Path, more: &[&str]) -> Outcome {
-        let mut arguments = vec!["import".to_owned(), "--source".to_owned(), source.display().to_string()];
-        arguments.extend(["--ledger".to_owned(), self.path("ledger").display().to_string()]);
-        arguments.extend(["--sort-dir".to_owned(), self.folder.path().display().to_string()]);
-        arguments.extend(["--import-id".to_owned(), "it".to_owned()]);
-        arguments.extend(self.flags());
+        let arguments = self.import_arguments(source, self.folder.path(), more);
+        process::run(&process::program(), &arguments, &[]).await
+    }
+
+    fn import_arguments(&self, source: &Path, sort_folder: &Path, more: &[&str]) -> Vec<String> {
+        let mut arguments = vec!["import".to_owned()];
+        for (flag, value) in [
+            ("--source", source.display().to_string()),
+            ("--ledger", self.path("ledger").display().to_string()),
+            ("--sort-dir", sort_folder.display().to_string()),
+        ] {
+            arguments.extend([flag.to_owned(), value]);
+        }
+        // A flag that is given twice would be an error.
+        let flags = self.flags();
+        let defaults = flags.chunks_exact(2).map(|pair| (pair[0].as_str(), pair[1].as_str()));
+        for (flag, value) in defaults.chain([("--import-id", "it")]).filter(|(flag, _)| !more.contains(flag)) {
+            arguments.extend([flag.to_owned(), value.to_owned()]);
+        }
         arguments.extend(more.iter().map(|&argument| argument.to_owned()));
-        process::run(&arguments, &[]).await
+        arguments
+    }
+
+    /// The same with a sort folder `disk` that has 256 KiB: a file system that only the process sees.
+    pub async fn import_on_small_disk(&self, source: &Path, disk: &Path, config: &Path) -> Outcome {
+        let mount = "mount -t tmpfs -o size=256k tmpfs \"$1\" && shift && exec \"$@\"";
+        let mut arguments: Vec<String> =
+            ["--user", "--map-root-user", "--mount", "sh", "-c", mount, "sh"].map(str::to_owned).to_vec();
+        arguments.extend([disk, &process::program()].map(|path| path.display().to_string()));
+        arguments.extend(self.import_arguments(source, disk, &["--config", &config.display().to_string()]));
+        process::run(Path::new("unshare"), &arguments, &[]).await
     }
 
     /// A document of the ledger that [`import`](Self::import) wrote.

@@ -1,5 +1,6 @@
 //! The program as a process, with a deadline.
 
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -48,7 +49,11 @@ pub struct Running(Child);
 impl Running {
     /// Starts the program.
     pub fn start(arguments: &[String], environment: &[(&str, String)]) -> Self {
-        let child = Command::new(program())
+        Self::start_program(&program(), arguments, environment)
+    }
+
+    fn start_program(program: &Path, arguments: &[String], environment: &[(&str, String)]) -> Self {
+        let child = Command::new(program)
             .args(arguments)
             .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
@@ -80,7 +85,7 @@ impl Running {
 }
 
 /// The program, built beside the tests.
-fn program() -> std::path::PathBuf {
+pub(crate) fn program() -> PathBuf {
     let mut folder = std::env::current_exe().expect("the test's own path");
     folder.pop();
     if folder.ends_with("deps") {
@@ -89,7 +94,7 @@ fn program() -> std::path::PathBuf {
     folder.join("thunderhead-under-test")
 }
 
-/// Runs the program to its end.
-pub(crate) async fn run(arguments: &[String], environment: &[(&str, String)]) -> Outcome {
-    Running::start(arguments, environment).wait().await
+/// Runs a program to its end.
+pub(crate) async fn run(program: &Path, arguments: &[String], environment: &[(&str, String)]) -> Outcome {
+    Running::start_program(program, arguments, environment).wait().await
 }

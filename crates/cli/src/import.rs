@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use th_config::Config;
-use th_connect::{CommonArgs, fault};
+use th_connect::CommonArgs;
 use th_env::Env;
 use th_errors::{Code, Fault};
 use th_finalizer::Finalizer;

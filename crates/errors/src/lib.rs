@@ -81,7 +81,7 @@ impl fmt::Display for Fault {
         if let Some(table) = &self.table {
             write!(f, " (table {table})")?;
         }
-        write!(f, "\n\nhint: {} (`thunderhead explain {}`)", self.code.hint(), self.code)
+        write!(f, "\nhint: {} (`thunderhead explain {}`)", self.code.hint(), self.code)
     }
 }
 
