@@ -15,7 +15,7 @@ pub struct Cloud {
 }
 
 /// The bucket that every cloud has.
-pub const BUCKET: &str = "bucket";
+const BUCKET: &str = "bucket";
 
 impl Cloud {
     /// Starts it, with an empty bucket.
