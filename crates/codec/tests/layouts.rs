@@ -154,3 +154,25 @@ fn a_row_encoded_again_has_the_same_shard_bits() {
     assert_eq!(pairs(&mut two, &row, 77), first);
     assert_eq!(one.bases().row_id, 77);
 }
+
+#[test]
+fn key_partitioning_drops_the_spaces_that_bits_end_with() {
+    let info = info("CREATE TABLE t (a BIT(16), b INT) PARTITION BY KEY (a) PARTITIONS 97");
+    let mut encoder = encoder(info, true).expect("the table compiles");
+    let record = &pairs(&mut encoder, &[Value::Binary(b"a "), Value::Null], 1)[0].0;
+    let partition = u64::from(crc32fast::hash(b"a")) % 97;
+    assert_eq!(record[2..18], format!("80000000000000{:02x}", 11 + partition));
+}
+
+#[test]
+fn a_default_of_the_current_date_has_no_clock() {
+    let ddl = "CREATE TABLE t (a INT PRIMARY KEY, b DATE DEFAULT (CURRENT_DATE), c DATETIME DEFAULT (CURRENT_DATE))";
+    let table = Table::new("db", info(ddl)).expect("the definition is supported");
+    let context = Context { now_micros: 1_700_000_000_000_000, ..Context::default() };
+    let mut encoder = Encoder::new(Arc::new(table), EncoderOptions { context, ..options(true) })
+        .expect("the table compiles");
+    let value = &pairs(&mut encoder, &[Value::Uint(1)], 1)[0].1;
+    let packed = ((2023_u64 * 13 + 11) << 5 | 14) << 17 << 24;
+    let packed = hex(&packed.to_le_bytes());
+    assert_eq!(*value, format!("8000020000000203080010 00{packed}{packed}").replace(' ', ""));
+}

@@ -1,19 +1,30 @@
 //! Configuration: `tidb-lightning.toml` as users have it, plus our own keys under `[thunderhead]`.
 //!
 //! Every key of TiDB Lightning is known here with Lightning's default; an unknown key is an error that
-//! names it. The file is one typed value, [`Config`]; whoever needs a part of it gets that part.
-//! Secrets are [`Secret`]s: they print as `***`.
+//! names it, its line and the key that may be meant. Settings from flags and the environment are laid
+//! over the parsed file ([`Override`]) before it becomes one typed value, [`Config`]; whoever needs a part
+//! of it gets that part. Keys that do nothing here are explained ([`remarks`]). Secrets are [`Secret`]s:
+//! they print as `***`.
 
+mod adjust;
+mod keys;
 mod lightning;
 mod load;
+mod loader;
+mod notes;
+mod overrides;
+mod section;
 mod thunderhead;
 mod types;
 
+pub use keys::UnknownKey;
 pub use lightning::{
     Checkpoint, Conflict, Cron, Csv, Extractor, FileRule, IgnoreColumns, Lightning, Mydumper, PostRestore,
     Route, Security, Tidb, TikvImporter,
 };
-pub use load::{ConfigError, parse};
+pub use load::{ConfigError, all_keys, load, parse, remarks, resolve};
+pub use loader::from_loader;
+pub use overrides::{Override, from_environment};
 pub use thunderhead::{Ingest, Thunderhead};
 pub use types::{ByteSize, Level, OneOrMany, Secret, Span};
 

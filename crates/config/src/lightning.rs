@@ -4,19 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::section::section;
 use crate::types::{ByteSize, Level, OneOrMany, Secret, Span};
-
-macro_rules! section {
-    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $(@serde($($attribute:tt)*))? $field:ident : $kind:ty = $default:expr,)* }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-        #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-        pub struct $name { $($(#[$field_doc])* $(#[serde($($attribute)*)])? pub $field: $kind,)* }
-        impl Default for $name {
-            fn default() -> Self { Self { $($field: $default,)* } }
-        }
-    };
-}
 
 section! {
     /// `[lightning]`
@@ -194,7 +183,7 @@ section! {
         /// Table filter.
         filter: Vec<String> = default_filter(),
         /// Columns of the source that are dropped.
-        ignore_data_columns: Vec<IgnoreColumns> = Vec::new(),
+        @serde(alias = "ignore-columns") ignore_data_columns: Vec<IgnoreColumns> = Vec::new(),
         /// File rules.
         files: Vec<FileRule> = Vec::new(),
         /// CSV dialect.

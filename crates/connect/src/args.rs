@@ -1,9 +1,9 @@
 //! Command-line arguments that all services share, laid over the configuration file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use th_config::{Config, Secret};
+use th_config::{Config, Override};
 use th_errors::{Code, Fault};
 
 use crate::fault;
@@ -59,46 +59,40 @@ pub struct CommonArgs {
 }
 
 impl CommonArgs {
-    /// The configuration file under these flags.
+    /// The configuration file under environment variables (`THUNDERHEAD_SECTION__KEY`) under these flags.
     pub fn load(&self) -> Result<Config, Fault> {
-        let mut config = match &self.config {
-            Some(path) => {
-                let text = std::fs::read_to_string(path).map_err(|error| {
-                    Fault::new(
-                        Code::BadConfig,
-                        format!("cannot read the configuration {}: {error}", path.display()),
-                    )
-                })?;
-                th_config::parse(&path.display().to_string(), &text)
-                    .map_err(|error| fault::of_config(&error))?
-            }
-            None => Config::default(),
-        };
-        let set = |target: &mut String, flag: &Option<String>| {
-            if let Some(value) = flag {
-                target.clone_from(value);
-            }
-        };
-        set(&mut config.mydumper.data_source_dir, &self.source);
-        set(&mut config.thunderhead.ledger, &self.ledger);
-        set(&mut config.thunderhead.queue, &self.queue);
-        set(&mut config.thunderhead.queue_endpoint, &self.queue_endpoint);
-        set(&mut config.tidb.host, &self.tidb_host);
-        set(&mut config.tidb.user, &self.tidb_user);
-        set(&mut config.tidb.pd_addr, &self.pd_urls);
-        if let Some(dir) = &self.sort_dir {
-            config.tikv_importer.sorted_kv_dir = dir.display().to_string();
+        load_config(self.config.as_deref(), &self.overrides())
+    }
+
+    /// What the flags set.
+    fn overrides(&self) -> Vec<Override> {
+        let mut set = Vec::new();
+        let texts = [
+            ("mydumper.data-source-dir", &self.source),
+            ("thunderhead.ledger", &self.ledger),
+            ("thunderhead.queue", &self.queue),
+            ("thunderhead.queue-endpoint", &self.queue_endpoint),
+            ("tidb.host", &self.tidb_host),
+            ("tidb.user", &self.tidb_user),
+            ("tidb.password", &self.tidb_password),
+            ("tidb.pd-addr", &self.pd_urls),
+        ];
+        for (key, value) in texts {
+            set.extend(value.as_ref().map(|value| Override::new(key, value.as_str())));
         }
-        if let Some(password) = &self.tidb_password {
-            config.tidb.password = Secret::new(password);
+        for (key, value) in [("tidb.port", self.tidb_port), ("tidb.status-port", self.tidb_status)] {
+            set.extend(value.map(|value| Override::new(key, i64::from(value))));
         }
-        config.tidb.port = self.tidb_port.unwrap_or(config.tidb.port);
-        config.tidb.status_port = self.tidb_status.unwrap_or(config.tidb.status_port);
-        config.thunderhead.concurrency = self.concurrency.unwrap_or(config.thunderhead.concurrency);
+        set.extend(
+            self.sort_dir
+                .as_ref()
+                .map(|dir| Override::new("tikv-importer.sorted-kv-dir", dir.display().to_string())),
+        );
+        set.extend(self.concurrency.map(|jobs| Override::new("thunderhead.concurrency", jobs as i64)));
         if !self.filter.is_empty() {
-            config.mydumper.filter.clone_from(&self.filter);
+            set.push(Override::new("mydumper.filter", self.filter.clone()));
         }
-        Ok(config)
+        set
     }
 
     /// The import's id, which these commands cannot do without.
@@ -110,4 +104,32 @@ impl CommonArgs {
             )
         })
     }
+}
+
+/// A configuration file (or the defaults) under environment variables under `overrides`, with the files
+/// that it refers to read. Keys without effect are logged.
+pub fn load_config(path: Option<&Path>, overrides: &[Override]) -> Result<Config, Fault> {
+    let (name, text) = match path {
+        Some(path) => {
+            let text = std::fs::read_to_string(path).map_err(|error| {
+                Fault::new(
+                    Code::BadConfig,
+                    format!("cannot read the configuration {}: {error}", path.display()),
+                )
+            })?;
+            (path.display().to_string(), text)
+        }
+        None => ("the defaults".to_owned(), String::new()),
+    };
+    let load = || {
+        let mut all = th_config::from_environment(std::env::vars())?;
+        all.extend_from_slice(overrides);
+        let mut config = th_config::load(&name, &text, &all)?;
+        th_config::resolve(&mut config)?;
+        for (key, line, note) in th_config::remarks(&name, &text)? {
+            tracing::info!(key, line, "{note}");
+        }
+        Ok(config)
+    };
+    load().map_err(|error| fault::of_config(&error))
 }

@@ -294,7 +294,7 @@ impl Checker<'_> {
                         part.name.original
                     ))
                 })?;
-            if part.rest.get("use_changing_type").and_then(Value::as_bool) == Some(true) {
+            if part.rest.get("using_changing_type").and_then(Value::as_bool) == Some(true) {
                 return Err(
                     self.unsupported(format!("the index `{name}`, whose column's type is being changed"))
                 );

@@ -144,7 +144,7 @@ pub(crate) fn zero(column: &ColumnInfo, context: &Context) -> Result<Constant, T
 
 const JSON_LITERAL: u8 = 4;
 
-/// Times: `CURRENT_TIMESTAMP` is the context's now; a TIMESTAMP's text is in UTC since columns have
+/// Times: `CURRENT_TIMESTAMP` and `CURRENT_DATE` are the context's now; a TIMESTAMP's text is in UTC since columns have
 /// version 1, in the server's zone before (taken for the session's, which is what the two usually share).
 fn time_default(
     column: &ColumnInfo,
@@ -159,28 +159,34 @@ fn time_default(
     };
     let fsp = u8::try_from(field_type.decimal).unwrap_or(0).min(6);
     let Datum::Bytes(text) = &value else { return convert(value, field_type, context) };
-    if text.eq_ignore_ascii_case(b"CURRENT_TIMESTAMP") {
+    let is_now = text.eq_ignore_ascii_case(b"CURRENT_TIMESTAMP");
+    let in_utc = kind == TimeKind::Timestamp && column.version > 0 && !is_now;
+    let zone = if in_utc { &TimeZone::UTC } else { &context.zone };
+    let time = if is_now || text.eq_ignore_ascii_case(b"CURRENT_DATE") {
         let unit = 10i64.pow(6 - u32::from(fsp));
-        let now = context.now_micros.div_euclid(unit) * unit;
-        return Ok(Datum::Time(Time::from_unix_micros(now, &context.zone, kind, fsp).with_kind(kind)));
-    }
-    if text.starts_with(b"0000-00-00") {
+        let micros = context.now_micros.div_euclid(unit) * unit;
+        let now = Time::from_unix_micros(micros, &context.zone, kind, fsp).with_kind(kind);
+        let midnight = Time { hour: 0, minute: 0, second: 0, micros: 0, ..now };
+        if is_now { now } else { midnight }
+    } else if text.starts_with(b"0000-00-00") {
         return Ok(Datum::Time(Time::zero(kind, fsp)));
-    }
-    if kind != TimeKind::Timestamp || column.version == 0 {
-        let lenient = Context { mode: SqlMode(0), ..context.clone() };
-        return convert(value, field_type, &lenient);
-    }
-    let in_utc = Context { mode: SqlMode(0), zone: TimeZone::Fixed(0), ..context.clone() };
-    match convert(value, field_type, &in_utc)? {
-        Datum::Time(time) => Ok(Datum::Time(time.convert_zone(&TimeZone::Fixed(0), &context.zone)?)),
-        other => Ok(other),
-    }
+    } else {
+        let context = Context { zone: zone.clone(), ..context.clone() };
+        Time::parse(text, kind, fsp, context.time()).map_err(|_| {
+            let message = format!("field `{}` get default value fail", column.name.original);
+            TypeError::new(DEFAULT_FAILED, message)
+        })?
+    };
+    // TiDB takes even the midnight of CURRENT_DATE for one in UTC.
+    Ok(Datum::Time(if in_utc { time.convert_zone(zone, &context.zone)? } else { time }))
 }
 
-/// Evaluates an expression that names no column.
+/// TiDB's `ErrFieldGetDefaultFailed`.
+const DEFAULT_FAILED: u16 = 8038;
+
+/// Evaluates an expression that names no column; `NOW()` and its kind answer the context's moment.
 pub(crate) fn evaluate_constant(text: &str, context: &Context) -> Result<Datum<'static>, TypeError> {
-    let bound = Expr::parse(text).and_then(|expression| expression.bind(&NoColumns));
+    let bound = Expr::parse(text).and_then(|expression| expression.bind_default(&NoColumns));
     match bound {
         Ok(bound) => bound.eval(&[], context),
         Err(error) => Err(TypeError::new(0, error.to_string())),

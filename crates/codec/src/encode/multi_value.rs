@@ -14,8 +14,9 @@ pub(crate) fn distinct_elements(json: &[u8]) -> impl Iterator<Item = CellView<'_
     let mut seen = HashSet::new();
     JsonView::new(type_code, body)
         .elements()
-        .filter(move |element| seen.insert((element.type_code, element.body)))
         .map(element_view)
+        // As keys hold them: -0.0 is 0.0.
+        .filter(move |view| seen.insert((view.class as u8, view.null, view.number, view.bytes)))
 }
 
 fn element_view(element: JsonView<'_>) -> CellView<'_> {
@@ -35,6 +36,14 @@ fn element_view(element: JsonView<'_>) -> CellView<'_> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn both_zeros_are_one_element() {
+        let json = th_types::json::parse(b"[0.0, -0.0, 1.5, 1.5]").expect("good JSON");
+        let mut bytes = vec![json.type_code];
+        bytes.extend_from_slice(&json.body);
+        assert_eq!(distinct_elements(&bytes).count(), 2);
+    }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(128))]

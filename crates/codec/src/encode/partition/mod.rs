@@ -299,11 +299,11 @@ fn partition_columns(
     };
     let columns = named.iter().map(|&offset| {
         let plan = plans.get(offset).ok_or_else(|| invalid(info, "a partition column is missing"))?;
-        let is_member = matches!(plan.field_type.tp, tp::ENUM | tp::SET);
-        let collation = if is_member && new_collation {
-            Collation::by_name(&plan.field_type.collate)
-        } else {
-            key_collation(&plan.field_type, new_collation)
+        let collation = match plan.field_type.tp {
+            // KEY hashes members by name, and bits as text of the default collation.
+            tp::ENUM | tp::SET if new_collation => Collation::by_name(&plan.field_type.collate),
+            tp::BIT if new_collation => Some(Collation::Utf8mb4Bin),
+            _ => key_collation(&plan.field_type, new_collation),
         };
         Ok(PartitionColumn { offset, class: plan.class, collation, field_type: plan.field_type.clone() })
     });

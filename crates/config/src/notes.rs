@@ -1,0 +1,68 @@
+//! Keys that are accepted and do something else than in Lightning, or nothing: with the reason.
+
+/// (key, what becomes of it). Whatever is not listed has Lightning's meaning.
+const NOTES: &[(&str, &str)] = &[
+    ("checkpoint.driver", "without effect: the ledger is the checkpoint, wherever it is kept"),
+    ("checkpoint.dsn", "without effect: the ledger is the checkpoint, wherever it is kept"),
+    ("checkpoint.enable", "without effect: an import is resumed by its id, never by chance"),
+    ("checkpoint.keep-after-success", "without effect: the ledger stays; delete its folder when you like"),
+    ("checkpoint.schema", "without effect: the ledger is the checkpoint, wherever it is kept"),
+    ("conflict.max-record-rows", "as in Lightning: the threshold is taken"),
+    ("cron.check-disk-quota", "without effect: the quota holds at every moment"),
+    ("cron.log-progress", "without effect: `thunderhead status` and the progress line show it at any time"),
+    ("lightning.enable-diagnose-logs", "without effect: use THUNDERHEAD_LOG=debug"),
+    ("lightning.file", "without effect: the log goes to standard error"),
+    ("lightning.index-concurrency", "without effect: there are no engines; see thunderhead.concurrency"),
+    ("lightning.io-concurrency", "without effect: each job reads ahead by itself"),
+    ("lightning.level", "without effect: use THUNDERHEAD_LOG"),
+    ("lightning.max-backups", "without effect: the log goes to standard error"),
+    ("lightning.max-days", "without effect: the log goes to standard error"),
+    ("lightning.max-error-records", "deprecated in Lightning: see conflict.threshold"),
+    ("lightning.max-size", "without effect: the log goes to standard error"),
+    (
+        "lightning.meta-schema-name",
+        "without effect: the planner gives out row ids, nothing is kept in the target",
+    ),
+    ("lightning.server-mode", "not supported: start one `thunderhead` a task"),
+    ("lightning.status-addr", "without effect: progress is read from the ledger"),
+    ("lightning.table-concurrency", "without effect: there are no engines; see thunderhead.concurrency"),
+    (
+        "lightning.task-info-schema-name",
+        "without effect: rejected rows and conflicts are written to the ledger",
+    ),
+    ("mydumper.batch-import-ratio", "without effect: there are no engines"),
+    ("mydumper.batch-size", "without effect: there are no engines; see thunderhead.job-size"),
+    ("mydumper.no-schema", "without effect, as in Lightning: a schema file is used if there is one"),
+    ("mydumper.read-block-size", "without effect: blocks are read ahead from object storage by megabytes"),
+    ("post-restore.checksum-via-sql", "without effect: TiKV computes the checksum either way"),
+    ("post-restore.compact", "without effect: what is ingested is sorted; TiKV compacts the rest by itself"),
+    (
+        "post-restore.level-1-compact",
+        "without effect: what is ingested is sorted; TiKV compacts the rest by itself",
+    ),
+    ("post-restore.post-process-at-last", "without effect: tables are verified when all jobs are done"),
+    ("tidb.log-level", "without effect: TiDB's library is not used"),
+    ("tikv-importer.addr", "without effect: there is no importer daemon"),
+    ("tikv-importer.block-size", "without effect: sorted files have their own format"),
+    ("tikv-importer.engine-mem-cache-size", "without effect: see thunderhead.sort-memory"),
+    ("tikv-importer.local-writer-mem-cache-size", "without effect: see thunderhead.sort-memory"),
+    ("tikv-importer.max-kv-pairs", "without effect: stages are bounded by bytes"),
+    ("tikv-importer.on-duplicate", "deprecated: taken for conflict.strategy"),
+    ("tikv-importer.duplicate-resolution", "deprecated: taken for conflict.strategy"),
+    ("tikv-importer.send-kv-pairs", "without effect: messages are bounded by bytes"),
+];
+
+/// What is to know about a key, if it differs from Lightning.
+pub(crate) fn note(path: &str) -> Option<&'static str> {
+    NOTES.iter().find(|(key, _)| *key == path).map(|(_, note)| *note)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_note_is_about_a_key() {
+        for (key, _) in super::NOTES {
+            assert!(crate::keys::is_known(key), "{key}");
+        }
+    }
+}
