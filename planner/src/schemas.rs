@@ -1,7 +1,7 @@
 //! Makes databases, tables and views in the target from the dump's schema files.
 
 use futures::{StreamExt as _, TryStreamExt as _};
-use th_cluster::Tidb;
+use th_cluster::{ClusterError, ErrorKind, Tidb};
 use th_connect::{LONG_STATEMENT, fault};
 use th_dump::{Dump, File, TableFiles};
 use th_errors::{Code, Fault};
@@ -12,6 +12,8 @@ use crate::statement::retarget_create_table;
 
 /// Statements in flight at the target: TiDB runs DDL one after another, but waits overlap.
 const CONCURRENCY: usize = 8;
+/// MySQL's error codes of denied access: to a database, a user, a table, a column, an operation.
+const PRIVILEGES: [u16; 6] = [1044, 1045, 1142, 1143, 1227, 8121];
 
 /// Databases, then tables. What exists is left as it is.
 pub(crate) async fn create(planner: &Planner<'_>, tidb: &Tidb, dump: &Dump) -> Result<(), Fault> {
@@ -48,7 +50,7 @@ async fn create_table(planner: &Planner<'_>, tidb: &Tidb, table: &TableFiles) ->
             tracing::warn!(db, name, %error, "the target refuses the dump's definition; its own table is used");
             return Ok(());
         }
-        return Err(fault::of_cluster(&error).at(planner.source.display(&file.path)).of_table(db, name));
+        return Err(of_definition(&error).at(planner.source.display(&file.path)).of_table(db, name));
     }
     Ok(())
 }
@@ -66,9 +68,17 @@ pub(crate) async fn create_views(planner: &Planner<'_>, tidb: &Tidb, dump: &Dump
         };
         tidb.create_table(&view.db, statement.text, LONG_STATEMENT)
             .await
-            .map_err(|error| fault::of_cluster(&error).at(place))?;
+            .map_err(|error| of_definition(&error).at(place))?;
     }
     Ok(())
+}
+
+/// What the target says against a definition is the definition's fault, unless it is about privileges.
+fn of_definition(error: &ClusterError) -> Fault {
+    match error.kind() {
+        ErrorKind::Sql { code } if !PRIVILEGES.contains(&code) => Fault::from_error(Code::BadSchema, error),
+        _ => fault::of_cluster(error),
+    }
 }
 
 async fn text(planner: &Planner<'_>, file: &File) -> Result<String, Fault> {

@@ -155,13 +155,13 @@ async fn a_target_that_cannot_be_reached() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_truncated_file() {
     let bad = Bad::with_data("shop.t.000000000.sql", &GOOD.as_bytes()[..GOOD.len() - 6]).await;
-    bad.fails_at_work(&[], "TH0012", &["shop.t.000000000.sql:3:", "shop.t"]).await;
+    bad.fails_at_work(&[], "TH0011", &["shop.t.000000000.sql:3:", "shop.t"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_truncated_csv_file() {
     let bad = Bad::with_data("shop.t.000000000.csv", b"id,small,name\n1,1,\"one\"\n2,2,\"tw").await;
-    bad.fails_at_work(&[], "TH0012", &["shop.t.000000000.csv:3:", "shop.t"]).await;
+    bad.fails_at_work(&[], "TH0011", &["shop.t.000000000.csv:3:", "shop.t"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -183,6 +183,12 @@ async fn a_gzip_stream_that_ends_early() {
     let file = encoder.finish().expect("compressed");
     let bad = Bad::with_data("shop.t.000000000.sql.gz", &file[..file.len() - 10]).await;
     bad.fails_at_work(&[], "TH0011", &["shop.t.000000000.sql.gz"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_statement_that_is_no_insert() {
+    let bad = Bad::with_data("shop.t.000000000.sql", b"INSERT INTO `t` VALUES\n(1,1,'one'),\n(2,,2);\n").await;
+    bad.fails_at_work(&[], "TH0012", &["shop.t.000000000.sql:3:"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -215,15 +221,11 @@ async fn invalid_utf8() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn equal_keys() {
-    let bad =
-        Bad::with_data("shop.t.000000000.sql", b"INSERT INTO `t` VALUES\n(1,1,'one'),\n(2,2,'two'),\n(1,3,'uno');\n")
-            .await;
-    bad.fails_at_work(
-        &[],
-        "TH0020",
-        &["shop.t.000000000.sql:2:", "shop.t.000000000.sql:4:"],
-    )
-    .await;
+    let rows = b"INSERT INTO `t` VALUES\n(1,1,'one'),\n(2,2,'two'),\n(1,3,'uno');\n";
+    let bad = Bad::with_data("shop.t.000000000.sql", rows).await;
+    let parts = ["PRIMARY", "shop.t.000000000.sql:2", "shop.t.000000000.sql:4"];
+    bad.import(&[]).await.failed_with("TH0020", &parts);
+    bad.marker_says("TH0020", &parts);
 }
 
 /// The sort folder is a file system of its own, too small for the runs.

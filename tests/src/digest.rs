@@ -1,7 +1,8 @@
 //! Digests of tables, as read back by SQL.
 //!
 //! A row's checksum is the CRC-32 of its columns in order, joined by `|`, each as the upper-case hex of
-//! its text (of its bytes if binary), `~` for NULL. A table's digest is the number of rows, and the XOR and the sum of
+//! its text (of its bytes if binary; a BIT is the hex of its number, a DOUBLE is written without exponent, as
+//! CAST to CHAR does), `~` for NULL. A table's digest is the number of rows, and the XOR and the sum of
 //! their checksums, so it does not depend on the rows' order.
 
 use std::collections::BTreeMap;
@@ -42,7 +43,10 @@ pub async fn digests(port: u16) -> BTreeMap<String, Digest> {
                 .query(format!("SELECT * FROM {quoted}.{}", quote(&table)))
                 .await
                 .unwrap_or_else(|error| panic!("{kind} {database}.{table}: {error}"));
-            digests.insert(format!("{database}.{table}"), digest(rows));
+            let columns: Vec<Row> =
+                conn.query(format!("SHOW COLUMNS FROM {quoted}.{}", quote(&table))).await.expect("columns");
+            let types: Vec<String> = columns.iter().filter_map(|column| column.get("Type")).collect();
+            digests.insert(format!("{database}.{table}"), digest(rows, &types));
         }
     }
     digests
@@ -52,18 +56,26 @@ fn quote(name: &str) -> String {
     format!("`{}`", name.replace('`', "``"))
 }
 
-fn digest(rows: Vec<Row>) -> Digest {
+fn digest(rows: Vec<Row>, types: &[String]) -> Digest {
     let (mut count, mut xor, mut sum) = (0, 0, 0);
     let mut text = String::new();
     for row in rows {
         text.clear();
-        for (position, value) in row.unwrap().into_iter().enumerate() {
+        let values = row.unwrap();
+        assert_eq!(values.len(), types.len(), "{types:?}");
+        for (position, (value, column_type)) in values.into_iter().zip(types).enumerate() {
             if position > 0 {
                 text.push('|');
             }
             match value {
                 Value::NULL => text.push('~'),
+                Value::Bytes(bytes) if column_type.starts_with("bit") => {
+                    let number = bytes.iter().fold(0u64, |number, byte| number << 8 | u64::from(*byte));
+                    let _ = write!(text, "{number:X}");
+                }
                 Value::Bytes(bytes) => {
+                    let bytes =
+                        if column_type.starts_with("double") { without_exponent(&bytes) } else { bytes };
                     for byte in bytes {
                         let _ = write!(text, "{byte:02X}");
                     }
@@ -78,4 +90,13 @@ fn digest(rows: Vec<Row>) -> Digest {
         sum += u64::from(crc.sum());
     }
     [count, xor, sum]
+}
+
+/// `1e300` as a one and three hundred zeros.
+fn without_exponent(number: &[u8]) -> Vec<u8> {
+    let text = std::str::from_utf8(number).expect("a number is ASCII");
+    match text.parse::<f64>() {
+        Ok(value) if text.contains('e') => value.to_string().into_bytes(),
+        _ => number.to_vec(),
+    }
 }

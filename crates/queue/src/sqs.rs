@@ -55,6 +55,11 @@ impl SqsQueue {
             loader = loader.region(aws_config::Region::new(region));
         }
         if let Some(endpoint) = options.endpoint {
+            // Plain HTTP without credentials is an emulator: no long wait for a metadata service.
+            if endpoint.starts_with("http://") && std::env::var_os("AWS_ACCESS_KEY_ID").is_none() {
+                let dummy = aws_sdk_sqs::config::Credentials::new("emulator", "emulator", None, None, "none");
+                loader = loader.credentials_provider(dummy);
+            }
             loader = loader.endpoint_url(endpoint);
         }
         let config = loader.load().await;
