@@ -125,10 +125,10 @@ async fn two_finalizers_agree() {
 async fn the_sqs_queue_conforms() {
     let cloud = Cloud::start().await;
     let number = std::sync::atomic::AtomicU32::new(0);
-    let visibility = Duration::from_secs(1);
+    let visibility = Duration::from_secs(3);
     let make = || async {
         let name = format!("q{}", number.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
-        let url = cloud.queue(&name, 1, 3).await;
+        let url = cloud.queue(&name, 3, 3).await;
         let options = SqsOptions { url, region: Some("us-east-1".into()), endpoint: Some(cloud.endpoint()) };
         Box::new(SqsQueue::connect(options).await) as Box<dyn Queue>
     };

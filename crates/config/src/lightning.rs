@@ -314,7 +314,7 @@ section! {
         /// Log level of Lightning's TiDB library; without effect.
         log_level: String = "error".into(),
         /// `sql_mode`.
-        sql_mode: String = "ONLY_FULL_GROUP_BY,NO_AUTO_CREATE_USER".into(),
+        sql_mode: String = "ONLY_FULL_GROUP_BY,STRICT_TRANS_TABLES,NO_AUTO_CREATE_USER".into(),
         /// `false`, `cluster`, `skip-verify`, `preferred`.
         tls: String = String::new(),
         /// Bytes of one packet.

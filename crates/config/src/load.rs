@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn an_empty_file_gives_lightnings_defaults() {
         let config = parse("empty", "").unwrap();
-        assert_eq!(config.tidb.sql_mode, "ONLY_FULL_GROUP_BY,NO_AUTO_CREATE_USER");
+        assert_eq!(config.tidb.sql_mode, "ONLY_FULL_GROUP_BY,STRICT_TRANS_TABLES,NO_AUTO_CREATE_USER");
         assert_eq!(config.mydumper.csv.separator, ",");
         assert_eq!(config.mydumper.csv.escaped_by.as_deref(), Some("\\"));
         assert_eq!(config.cron.switch_mode.0.as_secs(), 300);
