@@ -1,1 +1,8 @@
-//! Placeholder.
+//! What the benchmarks share: sources from the project's generator, the hot path as the worker runs it,
+//! and a clock that counts processor time.
+
+mod cpu;
+mod pipeline;
+
+pub use cpu::CpuTime;
+pub use pipeline::{Produced, Source};

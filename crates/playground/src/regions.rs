@@ -158,8 +158,8 @@ impl RegionMap {
         for key in keys {
             let id = next_id();
             let peers = region.peers.iter().map(|peer| Peer { id: next_id(), ..*peer }).collect();
-            parts.push(Region { id, start, end: key.clone(), version, peers, ..region.clone() });
-            start = key.clone();
+            let left = std::mem::replace(&mut start, key.clone());
+            parts.push(Region { id, start: left, end: key.clone(), version, peers, ..region.clone() });
         }
         parts.push(Region { start, version, ..region.clone() });
         parts

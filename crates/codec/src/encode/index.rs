@@ -148,6 +148,11 @@ impl IndexPlan {
         }))
     }
 
+    /// Offsets of the columns whose cells the entries are made of; those of the handle not among them.
+    pub(crate) fn columns(&self) -> impl Iterator<Item = usize> {
+        self.parts.iter().map(|part| part.column)
+    }
+
     /// Appends the row's entries.
     pub(crate) fn write(
         &self,

@@ -6,10 +6,12 @@ use th_schema::{Table, TableInfo};
 use th_types::flag;
 
 use super::EncoderOptions;
-use super::column::{ColumnPlan, Origin};
+use super::column::{Auto, ColumnPlan, Origin, Stored};
+use super::fast::FastPath;
 use super::index::{IndexPart, IndexPlan, index_parts};
 use super::partition::PartitionPlan;
 use crate::PlanError;
+use crate::cell::Class;
 
 /// What identifies a row.
 #[derive(Debug, Clone)]
@@ -22,14 +24,29 @@ pub(crate) enum HandlePlan {
     RowId,
 }
 
+/// What the row loop needs of one column, close together in memory.
+#[derive(Debug, Clone)]
+pub(crate) struct Step {
+    /// Table offset.
+    pub(crate) offset: usize,
+    pub(crate) id: u32,
+    pub(crate) class: Class,
+    pub(crate) stored: Stored,
+    /// A value that the straight path takes needs nothing else.
+    pub(crate) straight: bool,
+    /// Some key, index value or partition rule reads the cell.
+    pub(crate) is_read: bool,
+    pub(crate) fast: FastPath,
+}
+
 /// Everything about a table that rows need.
 #[derive(Debug, Clone)]
 pub(crate) struct TablePlan {
     pub(crate) info: Arc<TableInfo>,
     /// By table offset.
     pub(crate) columns: Vec<ColumnPlan>,
-    /// Offsets of written columns by ascending column id, as the row value has them.
-    pub(crate) write_order: Vec<usize>,
+    /// Written columns by ascending column id, as the row value has them.
+    pub(crate) steps: Vec<Step>,
     /// Offsets of generated columns, in the order of evaluation.
     pub(crate) generated: Vec<usize>,
     /// Whether some expression or cast reads the row, so that it is needed as datums.
@@ -81,17 +98,46 @@ impl TablePlan {
         }
         let needs_row = columns.iter().any(|column| column.needs_datum)
             || columns.iter().any(|column| matches!(column.origin, Origin::Changing { .. }));
-        Ok(Self {
-            info: Arc::clone(info),
-            columns,
-            write_order,
-            generated,
-            needs_row,
-            handle,
-            indexes,
-            partition,
-        })
+        let read = cells_read(&handle, &indexes, partition.as_ref(), columns.len());
+        let step = |offset: usize| {
+            let column: &ColumnPlan = &columns[offset];
+            let is_plain = !column.needs_datum && matches!(column.origin, Origin::Row);
+            Step {
+                offset,
+                id: column.id,
+                class: column.class,
+                stored: column.stored,
+                straight: is_plain && column.auto == Auto::None,
+                is_read: read[offset],
+                fast: column.fast.clone(),
+            }
+        };
+        let steps = write_order.into_iter().map(step).collect();
+        Ok(Self { info: Arc::clone(info), columns, steps, generated, needs_row, handle, indexes, partition })
     }
+}
+
+/// Which columns are looked at after the row value is written, by offset.
+fn cells_read(
+    handle: &HandlePlan,
+    indexes: &[IndexPlan],
+    partition: Option<&PartitionPlan>,
+    columns: usize,
+) -> Vec<bool> {
+    let mut read = vec![false; columns];
+    let handle_columns: Vec<usize> = match handle {
+        HandlePlan::Column(offset) => vec![*offset],
+        HandlePlan::Common(parts) => parts.iter().map(|part| part.column).collect(),
+        HandlePlan::RowId => Vec::new(),
+    };
+    let of_indexes = indexes.iter().flat_map(IndexPlan::columns);
+    let of_partition = partition.into_iter().flat_map(PartitionPlan::columns);
+    for offset in handle_columns.into_iter().chain(of_indexes).chain(of_partition) {
+        if let Some(place) = read.get_mut(offset) {
+            *place = true;
+        }
+    }
+    read
 }
 
 fn handle_plan(

@@ -55,45 +55,58 @@ where
         if plan.needs_row {
             self.read_datums(datums)?;
         }
-        for &offset in &plan.write_order {
-            let column = &plan.columns[offset];
-            let area = if column.stored == Stored::Never { Area::Side } else { Area::Row };
+        for step in &plan.steps {
+            let area = if step.stored == Stored::Never { Area::Side } else { Area::Row };
             let out = row.area(area);
             let start = out.len();
-            let converted = match &column.origin {
-                _ if column.needs_datum || matches!(column.origin, Origin::Changing { .. }) => {
-                    let datum = datums.get(offset).unwrap_or(&Datum::Null);
-                    from_datum(datum, column.class, &column.field_type, &self.context.zone, out)
-                        .map_err(|error| self.of_column(offset, error))?
-                }
-                Origin::Fixed(constant) => push_constant(
-                    constant.as_ref().map_err(|error| self.of_column(offset, error.clone()))?,
-                    out,
-                ),
-                _ => self.read_cell(offset, column, out)?,
+            let straight = match self.sources.value(step.offset, self.values) {
+                Some(value) if step.straight => step.fast.convert(&value, out),
+                _ => None,
             };
-            row.set_cell(offset, converted, area, start);
-            let is_written = match column.stored {
-                Stored::Never => false,
-                Stored::Always => true,
-                Stored::UnlessNull => converted != Converted::Null,
+            let converted = match straight {
+                Some(converted) => converted,
+                None => self.read_otherwise(step.offset, datums, out)?,
             };
-            if is_written {
-                match converted {
-                    Converted::Null => row.writer.null_column(column.id),
-                    Converted::Number(number) => {
-                        column.class.push_row_number(number, &mut row.writer.data);
-                        row.writer.end_column(column.id);
-                    }
-                    Converted::Bytes => row.writer.end_column(column.id),
+            if step.is_read {
+                row.set_cell(step.offset, converted, area, start);
+            }
+            match (step.stored, converted) {
+                (Stored::Never, _) | (Stored::UnlessNull, Converted::Null) => {}
+                (Stored::Always, Converted::Null) => row.writer.null_column(step.id),
+                (_, Converted::Number(number)) => {
+                    step.class.push_row_number(number, &mut row.writer.data);
+                    row.writer.end_column(step.id);
                 }
+                (_, Converted::Bytes) => row.writer.end_column(step.id),
             }
         }
         Ok(())
     }
 
-    /// Converts one column straight into `out`.
-    #[inline]
+    /// A column that is not simply a value of the source that the straight path takes.
+    fn read_otherwise(
+        &mut self,
+        offset: usize,
+        datums: &[Datum<'v>],
+        out: &mut Vec<u8>,
+    ) -> Result<Converted, EncodeError> {
+        let plan = self.plan;
+        let column = &plan.columns[offset];
+        match &column.origin {
+            _ if column.needs_datum || matches!(column.origin, Origin::Changing { .. }) => {
+                let datum = datums.get(offset).unwrap_or(&Datum::Null);
+                from_datum(datum, column.class, &column.field_type, &self.context.zone, out)
+                    .map_err(|error| self.of_column(offset, error))
+            }
+            Origin::Fixed(constant) => Ok(push_constant(
+                constant.as_ref().map_err(|error| self.of_column(offset, error.clone()))?,
+                out,
+            )),
+            _ => self.read_cell(offset, column, out),
+        }
+    }
+
+    /// Converts one column into `out`.
     fn read_cell(
         &mut self,
         offset: usize,

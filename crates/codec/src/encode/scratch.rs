@@ -32,7 +32,7 @@ impl RowScratch {
         self.writer.clear();
         self.side.clear();
         self.handle.clear();
-        // Every written column's cell is set anew for every row; the others stay NULL.
+        // The cells that are read are set anew for every row; the others stay NULL.
         if self.cells.len() != columns {
             self.cells.clear();
             self.cells.resize(columns, Cell { null: true, ..Cell::default() });

@@ -64,6 +64,7 @@ pub enum Handle {
 }
 
 /// `t ‖ id`: everything of one physical table starts with it.
+#[inline]
 pub fn table_prefix(table_id: i64) -> [u8; 9] {
     let mut key = [b't'; 9];
     key[1..].copy_from_slice(&int_bytes(table_id));
@@ -71,6 +72,7 @@ pub fn table_prefix(table_id: i64) -> [u8; 9] {
 }
 
 /// `t ‖ id ‖ _r`: every record of one physical table starts with it.
+#[inline]
 pub fn record_prefix(table_id: i64) -> [u8; RECORD_PREFIX_LEN] {
     let mut key = [0; RECORD_PREFIX_LEN];
     key[..9].copy_from_slice(&table_prefix(table_id));
@@ -79,6 +81,7 @@ pub fn record_prefix(table_id: i64) -> [u8; RECORD_PREFIX_LEN] {
 }
 
 /// `t ‖ id ‖ _i ‖ index id`: every entry of one index starts with it.
+#[inline]
 pub fn index_prefix(table_id: i64, index_id: i64) -> [u8; INDEX_PREFIX_LEN] {
     let mut key = [0; INDEX_PREFIX_LEN];
     key[..9].copy_from_slice(&table_prefix(table_id));
@@ -88,6 +91,7 @@ pub fn index_prefix(table_id: i64, index_id: i64) -> [u8; INDEX_PREFIX_LEN] {
 }
 
 /// The record key of an integer handle.
+#[inline]
 pub fn encode_int_handle(table_id: i64, handle: i64) -> [u8; RECORD_PREFIX_LEN + 8] {
     let mut key = [0; RECORD_PREFIX_LEN + 8];
     key[..RECORD_PREFIX_LEN].copy_from_slice(&record_prefix(table_id));

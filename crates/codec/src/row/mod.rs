@@ -24,31 +24,40 @@ pub const FLAG_CHECKSUM: u8 = 2;
 /// Appends a signed integer in the fewest of 1, 2, 4 or 8 bytes.
 #[inline]
 pub fn push_int(value: i64, out: &mut Vec<u8>) {
-    let bytes = value.to_le_bytes();
-    if value == i64::from(value as i8) {
-        out.push(bytes[0]);
+    let len = if value == i64::from(value as i8) {
+        1
     } else if value == i64::from(value as i16) {
-        out.extend_from_slice(&bytes[..2]);
+        2
     } else if value == i64::from(value as i32) {
-        out.extend_from_slice(&bytes[..4]);
+        4
     } else {
-        out.extend_from_slice(&bytes);
-    }
+        8
+    };
+    push_word(value as u64, len, out);
 }
 
 /// Appends an unsigned integer in the fewest of 1, 2, 4 or 8 bytes.
 #[inline]
 pub fn push_uint(value: u64, out: &mut Vec<u8>) {
-    let bytes = value.to_le_bytes();
-    if u8::try_from(value).is_ok() {
-        out.push(bytes[0]);
+    let len = if u8::try_from(value).is_ok() {
+        1
     } else if u16::try_from(value).is_ok() {
-        out.extend_from_slice(&bytes[..2]);
+        2
     } else if u32::try_from(value).is_ok() {
-        out.extend_from_slice(&bytes[..4]);
+        4
     } else {
-        out.extend_from_slice(&bytes);
-    }
+        8
+    };
+    push_word(value, len, out);
+}
+
+/// Appends the lowest `len` bytes. Eight bytes are stored and the surplus is dropped: a copy of a fixed
+/// size is one instruction, one of a variable size is a call.
+#[inline]
+fn push_word(value: u64, len: usize, out: &mut Vec<u8>) {
+    let end = out.len() + len;
+    out.extend_from_slice(&value.to_le_bytes());
+    out.truncate(end);
 }
 
 /// Reads what [`push_int`] wrote.

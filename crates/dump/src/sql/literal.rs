@@ -174,7 +174,7 @@ impl Cursor<'_> {
         }
     }
 
-    /// An integer; `None` when it is something else.
+    /// An integer, or a decimal as text; `None` when it is something else.
     #[inline]
     fn number(&self, at: usize, row: &mut ParsedRow) -> Option<Parsed> {
         let negative = self.bytes.get(at) == Some(&b'-');
@@ -186,6 +186,9 @@ impl Cursor<'_> {
             end += 1;
         }
         let Some(&next) = self.bytes.get(end) else { return Some(self.more()) };
+        if next == b'.' && end > first_digit {
+            return self.fraction(at, end + 1, row);
+        }
         if !ENDS_WORD[usize::from(next)] || end == first_digit {
             return None;
         }
@@ -196,6 +199,19 @@ impl Cursor<'_> {
         };
         row.fields.push(field);
         Some(Parsed::At(end))
+    }
+
+    /// The digits after a point; `None` when other than digits follow.
+    #[inline]
+    fn fraction(&self, at: usize, first_digit: usize, row: &mut ParsedRow) -> Option<Parsed> {
+        let digits = self.bytes.get(first_digit..).unwrap_or_default();
+        let length = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let Some(&next) = digits.get(length) else { return Some(self.more()) };
+        if !ENDS_WORD[usize::from(next)] {
+            return None;
+        }
+        row.fields.push(Field::Text(self.span(at, first_digit + length)));
+        Some(Parsed::At(first_digit + length))
     }
 
     #[cold]

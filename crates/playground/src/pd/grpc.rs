@@ -31,17 +31,13 @@ pub(crate) struct PdService {
 type TsoStream = Pin<Box<dyn Stream<Item = Result<pdpb::TsoResponse, Status>> + Send>>;
 
 impl PdService {
-    fn header(&self) -> Option<pdpb::ResponseHeader> {
-        Some(pdpb::ResponseHeader { cluster_id: self.cluster.id, error: None })
+    fn header(&self) -> pdpb::ResponseHeader {
+        pdpb::ResponseHeader { cluster_id: self.cluster.id, error: None }
     }
 
-    fn error_header(
-        &self,
-        kind: pdpb::ErrorType,
-        message: impl Into<String>,
-    ) -> Option<pdpb::ResponseHeader> {
+    fn error_header(&self, kind: pdpb::ErrorType, message: impl Into<String>) -> pdpb::ResponseHeader {
         let error = pdpb::Error { r#type: kind as i32, message: message.into() };
-        Some(pdpb::ResponseHeader { cluster_id: self.cluster.id, error: Some(error) })
+        pdpb::ResponseHeader { cluster_id: self.cluster.id, error: Some(error) }
     }
 
     /// Refuses requests meant for another cluster.
@@ -80,7 +76,7 @@ impl PdService {
 
     fn region_response(&self, region: Option<&Region>) -> pdpb::GetRegionResponse {
         pdpb::GetRegionResponse {
-            header: self.header(),
+            header: Some(self.header()),
             region: region.map(Into::into),
             leader: region.and_then(Region::leader).map(Into::into),
             ..Default::default()
@@ -164,7 +160,7 @@ impl Pd for PdService {
         _request: Request<pdpb::GetClusterInfoRequest>,
     ) -> Result<Response<pdpb::GetClusterInfoResponse>, Status> {
         Ok(Response::new(pdpb::GetClusterInfoResponse {
-            header: self.header(),
+            header: Some(self.header()),
             service_modes: vec![pdpb::ServiceMode::PdSvcMode as i32],
             tso_urls: Vec::new(),
         }))
@@ -176,7 +172,7 @@ impl Pd for PdService {
     ) -> Result<Response<pdpb::GetMembersResponse>, Status> {
         // The one request that is not checked for its cluster: clients learn the id from it.
         Ok(Response::new(pdpb::GetMembersResponse {
-            header: self.header(),
+            header: Some(self.header()),
             members: vec![self.member()],
             leader: Some(self.member()),
             etcd_leader: Some(self.member()),
@@ -198,7 +194,7 @@ impl Pd for PdService {
                 service.check(request.header.as_ref())?;
                 service.strike(RequestKind::Tso, None).await?;
                 let timestamp = Some(service.timestamps(request.count)?);
-                Ok(pdpb::TsoResponse { header: service.header(), count: request.count, timestamp })
+                Ok(pdpb::TsoResponse { header: Some(service.header()), count: request.count, timestamp })
             }
         });
         Ok(Response::new(Box::pin(answers)))
@@ -209,7 +205,7 @@ impl Pd for PdService {
         request: Request<pdpb::IsBootstrappedRequest>,
     ) -> Result<Response<pdpb::IsBootstrappedResponse>, Status> {
         self.check(request.get_ref().header.as_ref())?;
-        Ok(Response::new(pdpb::IsBootstrappedResponse { header: self.header(), bootstrapped: true }))
+        Ok(Response::new(pdpb::IsBootstrappedResponse { header: Some(self.header()), bootstrapped: true }))
     }
 
     async fn alloc_id(
@@ -218,7 +214,7 @@ impl Pd for PdService {
     ) -> Result<Response<pdpb::AllocIdResponse>, Status> {
         self.check(request.get_ref().header.as_ref())?;
         let id = self.cluster.alloc_id().map_err(|error| Status::internal(error.to_string()))?;
-        Ok(Response::new(pdpb::AllocIdResponse { header: self.header(), id }))
+        Ok(Response::new(pdpb::AllocIdResponse { header: Some(self.header()), id }))
     }
 
     async fn get_store(
@@ -230,7 +226,7 @@ impl Pd for PdService {
         let Some(store) = self.cluster.store(request.store_id) else {
             let message = format!("invalid store ID {}, not found", request.store_id);
             let header = self.error_header(pdpb::ErrorType::Unknown, message);
-            return Ok(Response::new(pdpb::GetStoreResponse { header, ..Default::default() }));
+            return Ok(Response::new(pdpb::GetStoreResponse { header: Some(header), ..Default::default() }));
         };
         let region_count =
             self.cluster.regions().iter().filter(|region| region.peer_on(store.id).is_some()).count() as u32;
@@ -250,7 +246,7 @@ impl Pd for PdService {
             ..Default::default()
         };
         Ok(Response::new(pdpb::GetStoreResponse {
-            header: self.header(),
+            header: Some(self.header()),
             store: Some(store_meta(&self.cluster, store)),
             stats: Some(stats),
         }))
@@ -262,7 +258,7 @@ impl Pd for PdService {
     ) -> Result<Response<pdpb::GetAllStoresResponse>, Status> {
         self.check(request.get_ref().header.as_ref())?;
         let stores = self.cluster.stores.iter().map(|store| store_meta(&self.cluster, store)).collect();
-        Ok(Response::new(pdpb::GetAllStoresResponse { header: self.header(), stores }))
+        Ok(Response::new(pdpb::GetAllStoresResponse { header: Some(self.header()), stores }))
     }
 
     async fn get_region(
@@ -308,7 +304,7 @@ impl Pd for PdService {
         let regions = self.cluster.regions();
         let found = regions.scan(&request.start_key, &request.end_key, i64::from(request.limit));
         Ok(Response::new(pdpb::ScanRegionsResponse {
-            header: self.header(),
+            header: Some(self.header()),
             region_metas: found.iter().map(|&region| region.into()).collect(),
             leaders: found.iter().map(|region| region.leader().map(Into::into).unwrap_or_default()).collect(),
             regions: found.iter().map(|region| scanned(region)).collect(),
@@ -338,7 +334,7 @@ impl Pd for PdService {
         if let Ok(limit @ 1..) = usize::try_from(request.limit) {
             answer.truncate(limit);
         }
-        Ok(Response::new(pdpb::BatchScanRegionsResponse { header: self.header(), regions: answer }))
+        Ok(Response::new(pdpb::BatchScanRegionsResponse { header: Some(self.header()), regions: answer }))
     }
 
     async fn get_cluster_config(
@@ -347,7 +343,10 @@ impl Pd for PdService {
     ) -> Result<Response<pdpb::GetClusterConfigResponse>, Status> {
         self.check(request.get_ref().header.as_ref())?;
         let cluster = metapb::Cluster { id: self.cluster.id, max_peer_count: self.cluster.replicas as u32 };
-        Ok(Response::new(pdpb::GetClusterConfigResponse { header: self.header(), cluster: Some(cluster) }))
+        Ok(Response::new(pdpb::GetClusterConfigResponse {
+            header: Some(self.header()),
+            cluster: Some(cluster),
+        }))
     }
 
     async fn scatter_region(
@@ -364,14 +363,17 @@ impl Pd for PdService {
             } else {
                 self.error_header(pdpb::ErrorType::RegionNotFound, "region not found")
             };
-            return Ok(Response::new(pdpb::ScatterRegionResponse { header, finished_percentage: 0 }));
+            return Ok(Response::new(pdpb::ScatterRegionResponse {
+                header: Some(header),
+                finished_percentage: 0,
+            }));
         }
         let done = self.scatter(&request.regions_id)?;
         if done == 0 {
             return Err(Status::unknown("[PD:region:ErrRegionNotFound]region %v not found"));
         }
         let finished_percentage = (done * 100 / request.regions_id.len()) as u64;
-        Ok(Response::new(pdpb::ScatterRegionResponse { header: self.header(), finished_percentage }))
+        Ok(Response::new(pdpb::ScatterRegionResponse { header: Some(self.header()), finished_percentage }))
     }
 
     async fn get_gc_safe_point(
@@ -380,7 +382,7 @@ impl Pd for PdService {
     ) -> Result<Response<pdpb::GetGcSafePointResponse>, Status> {
         self.check(request.get_ref().header.as_ref())?;
         let safe_point = self.cluster.pd.look(self.now(), |data| data.gc_safe_point);
-        Ok(Response::new(pdpb::GetGcSafePointResponse { header: self.header(), safe_point }))
+        Ok(Response::new(pdpb::GetGcSafePointResponse { header: Some(self.header()), safe_point }))
     }
 
     async fn update_gc_safe_point(
@@ -397,7 +399,7 @@ impl Pd for PdService {
                 data.gc_safe_point
             })
             .map_err(|error| Status::internal(error.to_string()))?;
-        Ok(Response::new(pdpb::UpdateGcSafePointResponse { header: self.header(), new_safe_point }))
+        Ok(Response::new(pdpb::UpdateGcSafePointResponse { header: Some(self.header()), new_safe_point }))
     }
 
     async fn update_service_gc_safe_point(
@@ -409,7 +411,7 @@ impl Pd for PdService {
         let (service_id, ttl, min_safe_point) =
             self.update_service(&request.service_id, request.ttl, request.safe_point)?;
         Ok(Response::new(pdpb::UpdateServiceGcSafePointResponse {
-            header: self.header(),
+            header: Some(self.header()),
             service_id,
             ttl,
             min_safe_point,
@@ -422,7 +424,7 @@ impl Pd for PdService {
     ) -> Result<Response<pdpb::GetGcSafePointV2Response>, Status> {
         self.check(request.get_ref().header.as_ref())?;
         let safe_point = self.cluster.pd.look(self.now(), |data| data.gc_safe_point);
-        Ok(Response::new(pdpb::GetGcSafePointV2Response { header: self.header(), safe_point }))
+        Ok(Response::new(pdpb::GetGcSafePointV2Response { header: Some(self.header()), safe_point }))
     }
 
     async fn update_service_safe_point_v2(
@@ -434,7 +436,7 @@ impl Pd for PdService {
         let (service_id, ttl, min_safe_point) =
             self.update_service(&request.service_id, request.ttl, request.safe_point)?;
         Ok(Response::new(pdpb::UpdateServiceSafePointV2Response {
-            header: self.header(),
+            header: Some(self.header()),
             service_id,
             ttl,
             min_safe_point,
@@ -448,7 +450,7 @@ impl Pd for PdService {
         self.check(request.get_ref().header.as_ref())?;
         // Moves are done before anybody can ask.
         let header = self.error_header(pdpb::ErrorType::RegionNotFound, "Not Found");
-        Ok(Response::new(pdpb::GetOperatorResponse { header, ..Default::default() }))
+        Ok(Response::new(pdpb::GetOperatorResponse { header: Some(header), ..Default::default() }))
     }
 
     async fn split_regions(
@@ -460,7 +462,7 @@ impl Pd for PdService {
         let regions_id = self.split_at(&request.split_keys)?;
         let finished_percentage = 100;
         Ok(Response::new(pdpb::SplitRegionsResponse {
-            header: self.header(),
+            header: Some(self.header()),
             finished_percentage,
             regions_id,
         }))
@@ -475,7 +477,7 @@ impl Pd for PdService {
         let regions_id = self.split_at(&request.split_keys)?;
         self.scatter(&regions_id)?;
         Ok(Response::new(pdpb::SplitAndScatterRegionsResponse {
-            header: self.header(),
+            header: Some(self.header()),
             split_finished_percentage: 100,
             scatter_finished_percentage: 100,
             regions_id,
@@ -488,6 +490,6 @@ impl Pd for PdService {
     ) -> Result<Response<pdpb::GetMinTsResponse>, Status> {
         self.check(request.get_ref().header.as_ref())?;
         let timestamp = Some(self.timestamps(1)?);
-        Ok(Response::new(pdpb::GetMinTsResponse { header: self.header(), timestamp }))
+        Ok(Response::new(pdpb::GetMinTsResponse { header: Some(self.header()), timestamp }))
     }
 }

@@ -48,6 +48,7 @@ fn apply(session: &mut Session, name: &TableName, spec: &AlterSpec) -> Result<()
                 rebase(&mut entry.allocators.row_id, *base, *force);
             }
             entry.info.auto_inc_id = i64::try_from(*base).unwrap_or(i64::MAX);
+            revise(&mut entry.info);
             Ok(())
         }),
         AlterSpec::AutoRandomBase { base, force } => change(&mut |entry| {
@@ -59,6 +60,7 @@ fn apply(session: &mut Session, name: &TableName, spec: &AlterSpec) -> Result<()
             }
             rebase(&mut entry.allocators.auto_random, *base, *force);
             entry.info.auto_rand_id = i64::try_from(*base).unwrap_or(i64::MAX);
+            revise(&mut entry.info);
             Ok(())
         }),
         AlterSpec::Rename(to) => {
@@ -83,7 +85,7 @@ fn alter_definition(session: &mut Session, name: &TableName, text: &str) -> Resu
     let options = ddl::ddl_options(session, &entry.db, entry.info.id)?;
     let mut info = entry.info.clone();
     apply_alter(&mut info, text.trim().trim_end_matches(';'), &options)
-        .map_err(|error| duplicate_key(&error, text))?;
+        .map_err(|error| duplicate_key(&error))?;
     let added: BTreeSet<i64> = index_ids(&info).difference(&index_ids(&entry.info)).copied().collect();
     let before: Vec<_> = entry.info.columns.iter().map(|column| (column.id, &column.field_type.tp)).collect();
     let stays = before
@@ -97,11 +99,18 @@ fn alter_definition(session: &mut Session, name: &TableName, text: &str) -> Resu
         insert::fill_indexes(session, &entry, &info, &added)?;
     }
     info.rest.insert("update_timestamp".into(), tidb.cluster.timestamp()?.into());
+    revise(&mut info);
     tidb.catalog.change_table(&tidb.cluster, &entry.db, &name.table, |entry| {
         entry.info = info;
         Ok(())
     })?;
     Ok(Outcome::done())
+}
+
+/// A stored definition counts its changes.
+fn revise(info: &mut TableInfo) {
+    let revision = info.rest.get("revision").and_then(serde_json::Value::as_u64).unwrap_or(0);
+    info.rest.insert("revision".into(), (revision + 1).into());
 }
 
 fn rows_exist(session: &Session, entry: &crate::tidb::catalog::Entry) -> Result<bool, SqlError> {
@@ -117,12 +126,11 @@ fn rows_exist(session: &Session, entry: &crate::tidb::catalog::Entry) -> Result<
 }
 
 /// TiDB's own error for an index name that is taken, however the schema crate words it.
-fn duplicate_key(error: &th_schema::SchemaError, _text: &str) -> SqlError {
+fn duplicate_key(error: &th_schema::SchemaError) -> SqlError {
     let message = error.to_string();
     let name = message
-        .to_lowercase()
-        .contains("duplicate key name")
-        .then(|| message.rsplit(['\'', '`']).nth(1).unwrap_or_default().to_owned());
+        .contains("two keys have the name")
+        .then(|| message.rsplit('`').nth(1).unwrap_or_default().to_owned());
     match name {
         Some(name) => SqlError::duplicate_key_name(&name),
         None => error.clone().into(),

@@ -200,7 +200,6 @@ fn add_table(
 fn split_regions(session: &Session, info: &TableInfo) -> Result<(), SqlError> {
     let starts: Vec<Vec<u8>> = physical_ids(info)
         .into_iter()
-        .flat_map(|id| [id, id + 1])
         .map(|id| memcomparable::encode(&th_codec::keys::table_prefix(id)))
         .collect();
     session.tidb.cluster.split_at(&starts)?;

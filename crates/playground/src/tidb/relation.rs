@@ -22,16 +22,21 @@ pub(crate) type RowVisitor<'v> = dyn FnMut(Vec<Datum<'static>>) -> Result<Contro
 /// Reads rows and gives them to a visitor until that breaks.
 pub(crate) type RowScan = Box<dyn FnOnce(&mut RowVisitor<'_>) -> Result<(), SqlError> + Send>;
 
+/// Counts rows without looking into them.
+pub(crate) type RowCount = Box<dyn FnOnce() -> Result<u64, SqlError> + Send>;
+
 /// Columns and rows.
 pub(crate) struct Relation {
     pub(crate) columns: Vec<RelationColumn>,
     pub(crate) scan: RowScan,
+    /// Where rows can be counted without decoding them.
+    pub(crate) count: Option<RowCount>,
 }
 
 impl Relation {
     /// No column, one row: what a SELECT without FROM reads.
     pub(crate) fn one_row() -> Self {
-        Self { columns: Vec::new(), scan: Box::new(|visit| visit(Vec::new()).map(|_| ())) }
+        Self { columns: Vec::new(), scan: Box::new(|visit| visit(Vec::new()).map(|_| ())), count: None }
     }
 
     /// A table of text that is all here; columns whose name is in `numbers` hold integers.
@@ -62,7 +67,7 @@ impl Relation {
             }
             Ok(())
         });
-        Self { columns, scan }
+        Self { columns, scan, count: None }
     }
 }
 

@@ -90,6 +90,17 @@ pub(crate) fn relation(
     if row_id {
         columns.push(RelationColumn { name: "_tidb_rowid".into(), field_type: integer_type(), hidden: true });
     }
+    let (counted, counted_ids) = (Arc::clone(&cluster), physical_ids.clone());
+    let count = Box::new(move || {
+        let mut rows = 0;
+        for id in counted_ids {
+            scan_pairs(&counted, &keys::record_range(id), read_ts, |_, _| {
+                rows += 1;
+                ControlFlow::Continue(())
+            })?;
+        }
+        Ok(rows)
+    });
     let scan = Box::new(move |visit: &mut crate::tidb::relation::RowVisitor<'_>| {
         for id in physical_ids {
             let mut failed = None;
@@ -115,7 +126,7 @@ pub(crate) fn relation(
         }
         Ok(())
     });
-    Ok(Relation { columns, scan })
+    Ok(Relation { columns, scan, count: Some(count) })
 }
 
 fn decode(

@@ -113,7 +113,8 @@ fn default_clause(column: &ColumnInfo) -> String {
         return format!(" DEFAULT {text}{fraction}");
     }
     if field_type.tp == tp::BIT {
-        let bits: String = text.bytes().map(|byte| format!("{byte:08b}")).collect();
+        let bits: Vec<String> = text.bytes().map(|byte| format!("{byte:08b}")).collect();
+        let bits = bits.concat();
         let bits = bits.trim_start_matches('0');
         return format!(" DEFAULT b'{}'", if bits.is_empty() { "0" } else { bits });
     }

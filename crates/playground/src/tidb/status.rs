@@ -146,7 +146,14 @@ async fn schema(State(tidb): State<Arc<Tidb>>, Query(query): Query<BTreeMap<Stri
 }
 
 fn table_json(entry: &Entry) -> Value {
-    serde_json::to_value(&entry.info).unwrap_or_default()
+    let mut json = serde_json::to_value(&entry.info).unwrap_or_default();
+    // Go writes a list that was never made as null.
+    if entry.info.indexes.is_empty()
+        && let Some(indexes) = json.get_mut("index_info")
+    {
+        *indexes = Value::Null;
+    }
+    json
 }
 
 async fn schema_of_database(

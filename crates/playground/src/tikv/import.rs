@@ -49,7 +49,7 @@ impl ImportService {
         else {
             return too_old(format!("region {} is not found", meta.region_id));
         };
-        let epoch = meta.region_epoch.clone().unwrap_or_default();
+        let epoch = meta.region_epoch.unwrap_or_default();
         let texts = (region.epoch_text(), epoch_text(epoch.conf_ver, epoch.version));
         if epoch.conf_ver > region.conf_ver || epoch.version > region.version {
             return Err(unknown(format!(
@@ -158,7 +158,7 @@ fn check_for_apply(meta: &SstMeta, regions: &RegionMap, region_id: u64) -> Resul
         return Err(region_not_found(meta.region_id));
     }
     let Some(region) = regions.get(region_id) else { return Err(region_not_found(region_id)) };
-    let epoch = meta.region_epoch.clone().unwrap_or_default();
+    let epoch = meta.region_epoch.unwrap_or_default();
     if (epoch.conf_ver, epoch.version) != (region.conf_ver, region.version) {
         let what = format!("{} != {}", epoch_text(epoch.conf_ver, epoch.version), region.epoch_text());
         return Err(epoch_not_match(what, [region]));

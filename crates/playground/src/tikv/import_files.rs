@@ -22,7 +22,7 @@ pub(crate) fn file_name(meta: &SstMeta) -> Result<String, Status> {
         .map_err(|_| unknown(format!("InvalidSstPath(\"uuid of {} bytes\")", meta.uuid.len())))?;
     let hex = crate::hex::lower(&uuid);
     let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default().to_owned();
-    let epoch = meta.region_epoch.clone().unwrap_or_default();
+    let epoch = meta.region_epoch.unwrap_or_default();
     let cf = if meta.cf_name.is_empty() { "default" } else { &meta.cf_name };
     Ok(format!(
         "{}-{}-{}-{}-{}_{}_{}_{}_{cf}_2.sst",

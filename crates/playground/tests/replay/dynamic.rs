@@ -4,22 +4,25 @@
 use std::path::Path;
 
 use protox::prost::Message as _;
-use protox::prost_reflect::{DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MapKey, MessageDescriptor, Value};
+use protox::prost_reflect::{
+    DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MapKey, MessageDescriptor, Value,
+};
 use serde_json::{Map, Value as Json, json};
 use tonic::Status;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::transport::Channel;
 
 /// The descriptions of all services.
-pub fn descriptors() -> DescriptorPool {
+pub(crate) fn descriptors() -> DescriptorPool {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto/proto");
-    let files = ["pdpb.proto", "tikvpb.proto", "import_sstpb.proto", "tipb.proto"].map(|file| folder.join(file));
+    let files =
+        ["pdpb.proto", "tikvpb.proto", "import_sstpb.proto", "tipb.proto"].map(|file| folder.join(file));
     let set = protox::compile(files, [folder]).expect("the project's own descriptions compile");
     DescriptorPool::from_file_descriptor_set(set).expect("descriptions are complete")
 }
 
 /// A message of this type with these fields; what the description does not know is left out.
-pub fn to_message(descriptor: &MessageDescriptor, fields: &Json) -> DynamicMessage {
+pub(crate) fn to_message(descriptor: &MessageDescriptor, fields: &Json) -> DynamicMessage {
     let mut message = DynamicMessage::new(descriptor.clone());
     for (name, value) in fields.as_object().into_iter().flatten() {
         // `type` names the message unless the message has such a field.
@@ -58,7 +61,7 @@ fn to_single(kind: &Kind, json: &Json) -> Value {
 }
 
 /// The fields that are set.
-pub fn to_json(message: &DynamicMessage) -> Json {
+pub(crate) fn to_json(message: &DynamicMessage) -> Json {
     let mut fields = Map::new();
     for (field, value) in message.fields() {
         fields.insert(field.name().to_owned(), value_json(&field.kind(), value));
@@ -74,7 +77,9 @@ fn value_json(kind: &Kind, value: &Value) -> Json {
         Value::String(text) => json!(text),
         Value::Bool(value) => json!(value),
         Value::EnumNumber(number) => match kind {
-            Kind::Enum(descriptor) => json!(descriptor.get_value(*number).map(|value| value.name().to_owned())),
+            Kind::Enum(descriptor) => {
+                json!(descriptor.get_value(*number).map(|value| value.name().to_owned()))
+            }
             _ => json!(number),
         },
         Value::I32(number) => json!(number),
@@ -85,24 +90,35 @@ fn value_json(kind: &Kind, value: &Value) -> Json {
         Value::F64(number) => json!(number),
         Value::Map(map) => Json::Object(
             map.iter()
-                .map(|(key, value)| (if let MapKey::String(key) = key { key.clone() } else { format!("{key:?}") }, value_json(kind, value)))
+                .map(|(key, value)| {
+                    (
+                        if let MapKey::String(key) = key { key.clone() } else { format!("{key:?}") },
+                        value_json(kind, value),
+                    )
+                })
                 .collect(),
         ),
     }
 }
 
 /// Lower-case hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
 }
 
 /// Hexadecimal to bytes.
-pub fn unhex(text: &str) -> Vec<u8> {
-    (0..text.len() / 2).map(|at| u8::from_str_radix(&text[at * 2..at * 2 + 2], 16).expect("hexadecimal")).collect()
+pub(crate) fn unhex(text: &str) -> Vec<u8> {
+    (0..text.len() / 2)
+        .map(|at| u8::from_str_radix(&text[at * 2..at * 2 + 2], 16).expect("hexadecimal"))
+        .collect()
 }
 
 /// Sends encoded messages to `/service/method` and gives the encoded answers.
-pub async fn call(channel: &Channel, path: &str, requests: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>, Status> {
+pub(crate) async fn call(
+    channel: &Channel,
+    path: &str,
+    requests: Vec<Vec<u8>>,
+) -> Result<Vec<Vec<u8>>, Status> {
     let mut grpc = tonic::client::Grpc::new(channel.clone());
     grpc.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
     let path = path.parse().expect("a path");
@@ -116,7 +132,7 @@ pub async fn call(channel: &Channel, path: &str, requests: Vec<Vec<u8>>) -> Resu
 }
 
 /// Encodes a message.
-pub fn encode(message: &DynamicMessage) -> Vec<u8> {
+pub(crate) fn encode(message: &DynamicMessage) -> Vec<u8> {
     message.encode_to_vec()
 }
 

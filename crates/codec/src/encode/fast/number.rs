@@ -18,8 +18,8 @@ const POWERS_OF_TEN: [u64; 19] = {
 const NINE_DIGITS: u64 = 1_000_000_000;
 /// Bytes that this many decimal digits take in the binary form.
 const DIGITS_TO_BYTES: [usize; 10] = [0, 1, 1, 2, 2, 3, 3, 4, 4, 4];
-/// Two bytes of precision, and at most four words on either side.
-const DECIMAL_BUFFER: usize = 2 + 24;
+/// Two bytes of precision, at most three words on either side, and room for the last word's store.
+const DECIMAL_BUFFER: usize = 32;
 
 /// At most 18 digits as a number.
 #[inline]
@@ -31,6 +31,20 @@ fn digits(text: &[u8]) -> Option<u64> {
         let digit = byte.wrapping_sub(b'0');
         (digit <= 9).then_some(number * 10 + u64::from(digit))
     })
+}
+
+/// The digits that the text begins with, at least one and at most 18, and what follows them.
+#[inline]
+fn leading_digits(text: &[u8]) -> Option<(u64, &[u8])> {
+    let mut number = 0u64;
+    for (at, byte) in text.iter().enumerate() {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return (1..=18).contains(&at).then(|| (number, &text[at..]));
+        }
+        number = number.wrapping_mul(10).wrapping_add(u64::from(digit));
+    }
+    (1..=18).contains(&text.len()).then_some((number, &[]))
 }
 
 /// The text without a minus sign, and whether it had one.
@@ -83,16 +97,14 @@ pub(super) fn decimal(
         Value::Int(number) => (number.unsigned_abs(), 0, number < 0),
         Value::Text(text) => {
             let (text, negative) = sign(text);
-            match memchr::memchr(b'.', text) {
-                None => (digits(text)?, 0, negative),
-                Some(point) => {
-                    let after = &text[point + 1..];
-                    if after.len() > frac_digits {
-                        return None;
-                    }
+            let (int_part, rest) = leading_digits(text)?;
+            match rest {
+                [] => (int_part, 0, negative),
+                [b'.', after @ ..] if after.len() <= frac_digits => {
                     let scaled = digits(after)? * POWERS_OF_TEN[frac_digits - after.len()];
-                    (digits(&text[..point])?, scaled, negative)
+                    (int_part, scaled, negative)
                 }
+                _ => return None,
             }
         }
         _ => return None,
@@ -105,11 +117,15 @@ pub(super) fn decimal(
     buffer[0] = precision;
     buffer[1] = frac;
     let end = write_decimal(&mut buffer, int_part, int_digits, frac_part, frac_digits, negative);
-    out.extend_from_slice(&buffer[..end]);
+    // A copy of a fixed size is quicker than one of just the bytes that count.
+    let end = out.len() + end;
+    out.extend_from_slice(&buffer);
+    out.truncate(end);
     Some(Converted::Bytes)
 }
 
 /// Writes words of nine digits, the odd digits outermost; returns where the binary form ends.
+#[inline]
 fn write_decimal(
     buffer: &mut [u8; DECIMAL_BUFFER],
     int_part: u64,
@@ -119,20 +135,41 @@ fn write_decimal(
     negative: bool,
 ) -> usize {
     let mut at = 2;
+    // Four bytes are stored, left-aligned; what exceeds `bytes` is overwritten by the next word.
     let mut put = |word: u64, bytes: usize| {
-        buffer[at..at + bytes].copy_from_slice(&(word as u32).to_be_bytes()[4 - bytes..]);
+        let aligned = (word << (8 * (4 - bytes))) as u32;
+        buffer[at..at + 4].copy_from_slice(&aligned.to_be_bytes());
         at += bytes;
     };
-    put(int_part / POWERS_OF_TEN[int_digits / 9 * 9], DIGITS_TO_BYTES[int_digits % 9]);
-    for word in (0..int_digits / 9).rev() {
-        put(int_part / POWERS_OF_TEN[word * 9] % NINE_DIGITS, 4);
+    // Divisions by constants, which are multiplications.
+    let outermost = DIGITS_TO_BYTES[int_digits % 9];
+    match int_digits / 9 {
+        0 => put(int_part, outermost),
+        1 => {
+            put(int_part / NINE_DIGITS, outermost);
+            put(int_part % NINE_DIGITS, 4);
+        }
+        _ => {
+            put(int_part / (NINE_DIGITS * NINE_DIGITS), outermost);
+            put(int_part / NINE_DIGITS % NINE_DIGITS, 4);
+            put(int_part % NINE_DIGITS, 4);
+        }
     }
-    for word in 1..=frac_digits / 9 {
-        put(frac_part / POWERS_OF_TEN[frac_digits - word * 9] % NINE_DIGITS, 4);
+    let outermost = DIGITS_TO_BYTES[frac_digits % 9];
+    match frac_digits / 9 {
+        0 => put(frac_part, outermost),
+        1 => {
+            let power = POWERS_OF_TEN[frac_digits % 9];
+            put(frac_part / power, 4);
+            put(frac_part % power, outermost);
+        }
+        _ => {
+            put(frac_part / NINE_DIGITS, 4);
+            put(frac_part % NINE_DIGITS, 4);
+        }
     }
-    put(frac_part % POWERS_OF_TEN[frac_digits % 9], DIGITS_TO_BYTES[frac_digits % 9]);
     if negative {
-        buffer[2..at].iter_mut().for_each(|byte| *byte = !*byte);
+        buffer[2..].iter_mut().for_each(|byte| *byte = !*byte);
     }
     buffer[2] ^= 0x80;
     at

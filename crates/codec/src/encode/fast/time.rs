@@ -20,7 +20,7 @@ fn number<const N: usize>(text: &[u8; N]) -> Option<u32> {
 
 /// A calendar date that exists, from the year 1 on: nothing that an SQL mode could object to.
 #[inline]
-fn parse_date(text: &[u8; 10]) -> Option<Time> {
+fn parse_date(text: &[u8; 10]) -> Option<(u32, u32, u32)> {
     let [y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1] = *text else { return None };
     let year = number(&[y0, y1, y2, y3])?;
     let month = number(&[m0, m1])?;
@@ -32,7 +32,7 @@ fn parse_date(text: &[u8; 10]) -> Option<Time> {
         1..=12 => 31,
         _ => return None,
     };
-    (year > 0 && 1 <= day && day <= last).then(|| Time::date(year as u16, month as u8, day as u8))
+    (year > 0 && 1 <= day && day <= last).then_some((year, month, day))
 }
 
 /// Date and clock; no more fractional digits than the column keeps, so nothing is rounded.
@@ -40,7 +40,8 @@ fn parse_date(text: &[u8; 10]) -> Option<Time> {
 fn parse_datetime(value: &Value<'_>, fsp: u8, kind: TimeKind) -> Option<Time> {
     let Value::Text(text) = *value else { return None };
     let (date, clock) = text.split_first_chunk::<10>()?;
-    let mut time = Time { kind, fsp, ..parse_date(date)? };
+    let (year, month, day) = parse_date(date)?;
+    let mut time = Time { kind, fsp, ..Time::date(year as u16, month as u8, day as u8) };
     if clock.is_empty() {
         return Some(time);
     }
@@ -69,8 +70,10 @@ fn parse_datetime(value: &Value<'_>, fsp: u8, kind: TimeKind) -> Option<Time> {
 #[inline]
 pub(super) fn date(value: &Value<'_>) -> Option<Converted> {
     let Value::Text(text) = *value else { return None };
-    let time = parse_date(text.try_into().ok()?)?;
-    Some(Converted::Number(time.to_packed()))
+    let (year, month, day) = parse_date(text.try_into().ok()?)?;
+    // `Time::to_packed` with no clock.
+    let date = u64::from(year * 13 + month) << 5 | u64::from(day);
+    Some(Converted::Number(date << 41))
 }
 
 #[inline]
@@ -113,6 +116,12 @@ mod tests {
         assert_eq!(days_since_1970(1970, 1, 1), 0);
         assert_eq!(days_since_1970(2000, 3, 1), 11_017);
         assert_eq!(days_since_1970(2038, 1, 19), 24_855);
+    }
+
+    #[test]
+    fn a_date_is_packed_as_a_time_is() {
+        let packed = Time::date(2024, 12, 31).to_packed();
+        assert_eq!(date(&Value::Text(b"2024-12-31")), Some(Converted::Number(packed)));
     }
 
     #[test]

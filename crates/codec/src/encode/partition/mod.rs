@@ -133,6 +133,19 @@ impl PartitionPlan {
         }
     }
 
+    /// Offsets of the columns whose cells are looked at.
+    pub(crate) fn columns(&self) -> Vec<usize> {
+        match &self.rule {
+            Rule::Range { value: IntSource::Column { offset, .. }, .. }
+            | Rule::Hash { value: IntSource::Column { offset, .. } }
+            | Rule::List { value: IntSource::Column { offset, .. }, .. } => vec![*offset],
+            Rule::RangeColumns { columns, .. } | Rule::ListColumns { columns, .. } => {
+                columns.iter().map(|column| column.offset).collect()
+            }
+            Rule::Range { .. } | Rule::Hash { .. } | Rule::List { .. } | Rule::Key { .. } => Vec::new(),
+        }
+    }
+
     /// The physical table id of the row's partition; error 1526 if there is none.
     pub(crate) fn locate(
         &self,

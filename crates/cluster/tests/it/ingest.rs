@@ -1,12 +1,10 @@
 //! Ingest and split against a small cluster in the test: whatever is refused, all pairs arrive once, under
 //! one timestamp, and no store is asked to ingest a file that a peer lacks.
 
-mod double;
-
 use std::sync::Arc;
 use std::time::Duration;
 
-use double::{Answer, Double, On, leader_of};
+use crate::double::{Answer, Double, On, leader_of};
 use th_cluster::{
     BuiltSst, Cluster, ClusterError, ClusterOptions, ErrorKind, IngestMode, IngestOptions, IngestStats,
     Ingester, PairBuffer, Pairs, RangeChecksum, SplitOptions, SstBuilder, keys,

@@ -1,10 +1,8 @@
 //! Leases: taken, renewed, given back, and found again by their names.
 
-mod double;
-
 use std::time::Duration;
 
-use double::Double;
+use crate::double::Double;
 use th_cluster::{Cluster, ClusterError, ClusterOptions, ErrorKind, LeaseOptions, lease};
 use th_env::Env;
 
