@@ -117,7 +117,8 @@ async fn a_source_that_is_not_there() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_source_without_permission() {
     let denied = axum::Router::new().fallback(|| async {
-        let body = "<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>";
+        let body =
+            "<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>";
         (StatusCode::FORBIDDEN, [("content-type", "application/xml")], body)
     });
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -147,7 +148,8 @@ async fn a_target_that_is_not_empty() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_target_that_cannot_be_reached() {
     let bad = Bad::with_data("shop.t.000000000.sql", GOOD.as_bytes()).await;
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").and_then(|port| port.local_addr()).expect("a port");
+    let closed =
+        std::net::TcpListener::bind("127.0.0.1:0").and_then(|port| port.local_addr()).expect("a port");
     let port = closed.port().to_string();
     bad.cannot_be_planned(&["--tidb-port", &port], "TH0006", &[&port]).await;
 }
@@ -167,7 +169,8 @@ async fn a_truncated_csv_file() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broken_gzip_stream() {
     let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::default());
-    let rows: String = (3..3000).map(|id| format!(",\n({id},{},'{}')", id % 100, id * 7919 % 100_000)).collect();
+    let rows: String =
+        (3..3000).map(|id| format!(",\n({id},{},'{}')", id % 100, id * 7919 % 100_000)).collect();
     write!(encoder, "INSERT INTO `t` VALUES\n(1,1,'one'),\n(2,2,'two'){rows};\n").expect("compressed");
     let mut file = encoder.finish().expect("compressed");
     let middle = file.len() / 2;
@@ -187,35 +190,36 @@ async fn a_gzip_stream_that_ends_early() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_statement_that_is_no_insert() {
-    let bad = Bad::with_data("shop.t.000000000.sql", b"INSERT INTO `t` VALUES\n(1,1,'one'),\n(2,,2);\n").await;
+    let bad =
+        Bad::with_data("shop.t.000000000.sql", b"INSERT INTO `t` VALUES\n(1,1,'one'),\n(2,,2);\n").await;
     bad.fails_at_work(&[], "TH0012", &["shop.t.000000000.sql:3:"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_number_of_columns() {
-    let bad =
-        Bad::with_data("shop.t.000000000.sql", b"INSERT INTO `t` VALUES\n(1,1,'one'),\n(2,2);\n").await;
+    let bad = Bad::with_data("shop.t.000000000.sql", b"INSERT INTO `t` VALUES\n(1,1,'one'),\n(2,2);\n").await;
     bad.fails_at_work(&[], "TH0014", &["shop.t.000000000.sql:3:", "shop.t"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unknown_column() {
-    let bad =
-        Bad::with_data("shop.t.000000000.sql", b"INSERT INTO `t` (`id`,`nose`) VALUES\n(1,1);\n").await;
+    let bad = Bad::with_data("shop.t.000000000.sql", b"INSERT INTO `t` (`id`,`nose`) VALUES\n(1,1);\n").await;
     bad.fails_at_work(&[], "TH0014", &["shop.t.000000000.sql", "nose"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_value_out_of_range() {
     let bad =
-        Bad::with_data("shop.t.000000000.sql", b"INSERT INTO `t` VALUES\n(1,1,'one'),\n(2,300,'two');\n").await;
+        Bad::with_data("shop.t.000000000.sql", b"INSERT INTO `t` VALUES\n(1,1,'one'),\n(2,300,'two');\n")
+            .await;
     bad.fails_at_work(&[], "TH0013", &["shop.t.000000000.sql:3:", "small", "300"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn invalid_utf8() {
     let bad =
-        Bad::with_data("shop.t.000000000.sql", b"INSERT INTO `t` VALUES\n(1,1,'one'),\n(2,2,'t\xffo');\n").await;
+        Bad::with_data("shop.t.000000000.sql", b"INSERT INTO `t` VALUES\n(1,1,'one'),\n(2,2,'t\xffo');\n")
+            .await;
     bad.fails_at_work(&[], "TH0013", &["shop.t.000000000.sql:3:", "name"]).await;
 }
 
@@ -232,14 +236,22 @@ async fn equal_keys() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_under_the_sort_folder() {
     let rows: String = (1..=60_000u64)
-        .map(|id| format!("{}({id},{},'{:010}')", if id > 1 { ",\n" } else { "" }, id % 100, id * 7_919_777 % 9_999_999))
+        .map(|id| {
+            format!(
+                "{}({id},{},'{:010}')",
+                if id > 1 { ",\n" } else { "" },
+                id % 100,
+                id * 7_919_777 % 9_999_999
+            )
+        })
         .collect();
     let bad =
         Bad::with_data("shop.t.000000000.sql", format!("INSERT INTO `t` VALUES\n{rows};\n").as_bytes()).await;
     let small = bad.target.path("small");
     std::fs::create_dir(&small).expect("a folder");
     let config = bad.target.path("config.toml");
-    std::fs::write(&config, "[thunderhead]\nsort-memory = \"1MiB\"\nconcurrency = 1\n").expect("a configuration");
+    std::fs::write(&config, "[thunderhead]\nsort-memory = \"1MiB\"\nconcurrency = 1\n")
+        .expect("a configuration");
     let outcome = bad.target.import_on_small_disk(&bad.dump, &small, &config).await;
     outcome.failed_with("TH0021", &["small"]);
     bad.marker_says("TH0021", &["small"]);

@@ -84,7 +84,8 @@ async fn the_official_client_reads_what_was_ingested() {
     let info: serde_json::Value =
         reqwest::get(url).await.expect("the schema").json().await.expect("the schema as JSON");
     let id = info["id"].as_i64().expect("a table id");
-    let client = tikv_client::TransactionClient::new(vec![target.playground.pd_addr()]).await.expect("a client");
+    let client =
+        tikv_client::TransactionClient::new(vec![target.playground.pd_addr()]).await.expect("a client");
     let mut snapshot = client.snapshot(
         client.current_timestamp().await.expect("a timestamp"),
         tikv_client::TransactionOptions::new_optimistic(),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use th_playground::{Effect, Fault, RequestKind};
 use th_queue::{Queue, SqsOptions, SqsQueue, conformance};
 use th_tests::{Cloud, DEADLINE, Outcome, Running, Target, data, digests, expected};
 
@@ -61,6 +62,12 @@ impl Split {
     }
 }
 
+/// From some ingest on, a few take long.
+fn slow_ingests(skip: u32) -> Fault {
+    let effect = Effect::Delay { millis: 1_500 };
+    Fault { on: RequestKind::Ingest, region: None, store: None, skip, times: 4, effect }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn two_workers_share_an_import() {
     let split = Split::start(30).await;
@@ -83,14 +90,7 @@ async fn a_killed_worker_changes_nothing_but_the_time() {
     let split = Split::start(5).await;
     split.run("plan").await.succeeded();
     // Slow ingests, so that the kill hits a job half-way.
-    split.target.playground.faults().add(th_playground::Fault {
-        on: th_playground::RequestKind::Ingest,
-        region: None,
-        store: None,
-        skip: 3,
-        times: 4,
-        effect: th_playground::Effect::Delay { millis: 1_500 },
-    });
+    split.target.playground.faults().add(slow_ingests(3));
     let mut doomed = split.spawn("work");
     let patient = tokio::time::timeout(DEADLINE, async {
         while split.finished_jobs().await == 0 {
@@ -107,6 +107,32 @@ async fn a_killed_worker_changes_nothing_but_the_time() {
     survivor.wait().await.succeeded();
     assert!(split.finished_jobs().await > before, "the kill left jobs to do");
     split.verify().await;
+}
+
+/// `thunderhead import` is killed between two jobs; the same command takes up where it ended.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_that_was_killed_is_resumed() {
+    let target = Target::start().await;
+    let config = target.path("config.toml");
+    std::fs::write(&config, "[thunderhead]\njob-size = \"100KiB\"\nconcurrency = 1\n")
+        .expect("a configuration");
+    let more = ["--config", config.to_str().expect("a path")];
+    target.playground.faults().add(slow_ingests(4));
+    let mut doomed = target.start_import(&data("dumps/sql"), &more);
+    let patient = tokio::time::timeout(DEADLINE, async {
+        while target.finished_jobs() < 2 {
+            tokio::task::yield_now().await;
+        }
+    });
+    patient.await.expect("two jobs are done");
+    doomed.kill();
+    doomed.wait().await;
+    let before = target.finished_jobs();
+    let resumed = target.import(&data("dumps/sql"), &more).await.succeeded();
+    assert!(target.finished_jobs() > before, "the kill left jobs to do");
+    let done_again = resumed.err.lines().filter(|line| line.contains("job done")).count();
+    assert_eq!(done_again, target.finished_jobs() - before, "finished jobs are not done again");
+    assert_eq!(digests(target.playground.tidb_port()).await, expected(&data("dumps/expected.json")));
 }
 
 #[tokio::test(flavor = "multi_thread")]

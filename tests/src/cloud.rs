@@ -66,8 +66,10 @@ impl Cloud {
             .send()
             .await
             .expect("attributes of the dead-letter queue");
-        let arn = attributes.attributes().and_then(|all| all.get(&QueueAttributeName::QueueArn)).expect("an ARN");
-        let redrive = serde_json::json!({"deadLetterTargetArn": arn, "maxReceiveCount": max_receives.to_string()});
+        let arn =
+            attributes.attributes().and_then(|all| all.get(&QueueAttributeName::QueueArn)).expect("an ARN");
+        let redrive =
+            serde_json::json!({"deadLetterTargetArn": arn, "maxReceiveCount": max_receives.to_string()});
         self.create_queue(
             name,
             &[

@@ -65,6 +65,16 @@ impl Target {
         process::run(&process::program(), &arguments, &[]).await
     }
 
+    /// Starts the same import and does not wait for it.
+    pub fn start_import(&self, source: &Path, more: &[&str]) -> Running {
+        Running::start(&self.import_arguments(source, self.folder.path(), more), &[])
+    }
+
+    /// How many jobs have their result in the ledger.
+    pub fn finished_jobs(&self) -> usize {
+        std::fs::read_dir(self.path("ledger/it/results")).map_or(0, Iterator::count)
+    }
+
     fn import_arguments(&self, source: &Path, sort_folder: &Path, more: &[&str]) -> Vec<String> {
         let mut arguments = vec!["import".to_owned()];
         for (flag, value) in [
@@ -77,7 +87,8 @@ impl Target {
         // A flag that is given twice would be an error.
         let flags = self.flags();
         let defaults = flags.chunks_exact(2).map(|pair| (pair[0].as_str(), pair[1].as_str()));
-        for (flag, value) in defaults.chain([("--import-id", "it")]).filter(|(flag, _)| !more.contains(flag)) {
+        for (flag, value) in defaults.chain([("--import-id", "it")]).filter(|(flag, _)| !more.contains(flag))
+        {
             arguments.extend([flag.to_owned(), value.to_owned()]);
         }
         arguments.extend(more.iter().map(|&argument| argument.to_owned()));
