@@ -1,53 +1,15 @@
 //! User keys and the memcomparable form in which PD and TiKV order regions.
 //!
-//! The input is cut into groups of eight bytes, the last padded with zeros; each group is followed by a
-//! marker, `0xFF` minus the number of padding bytes. Byte order of the encoded form is byte order of
-//! the original, also when something (a timestamp) is appended. An *empty* region border is not an
-//! encoded key: it means the beginning or the end of the key space.
+//! An *empty* region border is not an encoded key: it means the beginning or the end of the key space.
 
-const GROUP: usize = 8;
-
-/// Encodes a user key.
-pub fn encode(user_key: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity((user_key.len() / GROUP + 1) * (GROUP + 1));
-    encode_into(user_key, &mut out);
-    out
-}
-
-/// Appends the encoded form of a user key to `out`.
-pub fn encode_into(user_key: &[u8], out: &mut Vec<u8>) {
-    let mut groups = user_key.chunks_exact(GROUP);
-    for group in &mut groups {
-        out.extend_from_slice(group);
-        out.push(0xFF);
-    }
-    let rest = groups.remainder();
-    let padding = GROUP - rest.len();
-    out.extend_from_slice(rest);
-    out.resize(out.len() + padding, 0);
-    out.push(0xFF - padding as u8);
-}
+pub use th_memcomparable::{encode, encode_into};
 
 /// The user key of an encoded one; `None` if the bytes are no complete encoded key.
 pub fn decode(encoded: &[u8]) -> Option<Vec<u8>> {
-    let mut out = Vec::with_capacity(encoded.len());
-    let mut groups = encoded.chunks_exact(GROUP + 1);
-    if !groups.remainder().is_empty() {
-        return None;
+    match th_memcomparable::decode(encoded) {
+        Ok((user_key, [])) => Some(user_key),
+        _ => None,
     }
-    while let Some((&marker, group)) = groups.next().and_then(<[u8]>::split_last) {
-        let padding = usize::from(0xFF - marker);
-        let kept = GROUP.checked_sub(padding)?;
-        let (data, zeros) = group.split_at_checked(kept)?;
-        if zeros.iter().any(|&byte| byte != 0) {
-            return None;
-        }
-        out.extend_from_slice(data);
-        if padding > 0 {
-            return (groups.len() == 0).then_some(out);
-        }
-    }
-    None
 }
 
 /// Encodes the end of a half-open range of user keys; an empty end stays empty (no bound).

@@ -27,6 +27,9 @@ pub enum SstError {
         /// Why it failed.
         source: std::io::Error,
     },
+    /// A key that is not memcomparable.
+    #[error("not a TiKV key: {0}")]
+    Key(#[from] th_memcomparable::Broken),
     /// Bytes that are not what TiKV writes.
     #[error("not a TiKV record: {0}")]
     Corrupt(&'static str),

@@ -15,8 +15,8 @@
 
 mod build;
 mod error;
-pub mod memcomparable;
 pub mod mvcc;
 
 pub use build::{BuiltSst, ColumnFamily, Compression, MvccSstWriter, SstFile, SstOptions, build};
 pub use error::SstError;
+pub use th_memcomparable as memcomparable;

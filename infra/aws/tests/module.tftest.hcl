@@ -136,7 +136,7 @@ run "a_worker_that_must_go_has_time_to_give_its_jobs_back" {
     error_message = "the hook must last longer than the drain, and end by itself"
   }
   assert {
-    condition     = strcontains(local.user_data, "docker stop --time ${var.drain_seconds}") && strcontains(local.user_data, "--lifecycle-hook-name drain")
+    condition     = strcontains(local.user_data, "docker stop -t ${var.drain_seconds}") && strcontains(local.user_data, "--lifecycle-hook-name drain")
     error_message = "the instance must stop the worker and complete the hook"
   }
 }

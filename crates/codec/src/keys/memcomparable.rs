@@ -3,7 +3,10 @@
 //! These are the building blocks of every key: a sequence of encoded values compares as the tuple of
 //! values does, because no encoding is a prefix of another one of the same kind.
 
+pub use th_memcomparable::{encode_into as encode_bytes, encoded_len as encoded_bytes_len};
+
 use super::KeyError;
+use th_memcomparable::Broken;
 
 /// Type flags before each value of a key (`pkg/util/codec`).
 pub mod flag {
@@ -53,53 +56,12 @@ pub fn float_from_comparable(comparable: u64) -> f64 {
     f64::from_bits(if comparable & SIGN != 0 { comparable & !SIGN } else { !comparable })
 }
 
-/// Length of `len` bytes after [`encode_bytes`].
-#[inline]
-pub fn encoded_bytes_len(len: usize) -> usize {
-    (len / GROUP + 1) * (GROUP + 1)
-}
-
-/// Appends `bytes` in groups of eight, each followed by a marker that tells how many bytes of the group
-/// are padding (0xff minus the count). The last group is always padded, so a value is never a prefix of
-/// a longer one.
-pub fn encode_bytes(bytes: &[u8], out: &mut Vec<u8>) {
-    out.reserve(encoded_bytes_len(bytes.len()));
-    let (groups, tail) = bytes.as_chunks::<GROUP>();
-    for group in groups {
-        let mut encoded = [MARKER; GROUP + 1];
-        encoded[..GROUP].copy_from_slice(group);
-        out.extend_from_slice(&encoded);
-    }
-    let mut last = [0; GROUP + 1];
-    last[..tail.len()].copy_from_slice(tail);
-    last[GROUP] = MARKER - (GROUP - tail.len()) as u8;
-    out.extend_from_slice(&last);
-}
-
 /// Appends to `out` what was encoded at the start of `input`; answers how many bytes of `input` it took.
 pub fn decode_bytes(input: &[u8], out: &mut Vec<u8>) -> Result<usize, KeyError> {
-    let mut taken = 0;
-    loop {
-        let Some((group, rest)) = input.get(taken..).and_then(|rest| rest.split_at_checked(GROUP)) else {
-            return Err(KeyError::Short { at: taken });
-        };
-        let Some(&marker) = rest.first() else { return Err(KeyError::Short { at: taken }) };
-        taken += GROUP + 1;
-        if marker == MARKER {
-            out.extend_from_slice(group);
-            continue;
-        }
-        let padding = usize::from(MARKER - marker);
-        let (text, zeros) = match GROUP.checked_sub(padding) {
-            Some(len) => group.split_at(len),
-            None => return Err(KeyError::Padding { at: taken - 1 }),
-        };
-        if zeros.iter().any(|&byte| byte != 0) {
-            return Err(KeyError::Padding { at: taken - 1 });
-        }
-        out.extend_from_slice(text);
-        return Ok(taken);
-    }
+    th_memcomparable::decode_into(input, out).map_err(|broken| match broken {
+        Broken::Short { at } => KeyError::Short { at },
+        Broken::Padding { at } => KeyError::Padding { at },
+    })
 }
 
 /// Length of the encoded value (with its flag) at the start of `input`, without decoding it.
