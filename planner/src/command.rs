@@ -65,17 +65,7 @@ async fn plan(config: &Config, env: &Env, import_id: &str, ledger: &Ledger) -> R
     let source = th_connect::source(&config.mydumper.data_source_dir)?;
     let queue = th_connect::queue(config).await;
     let cluster = th_connect::cluster(config, &[], true, env).await?;
-    Planner {
-        config,
-        env,
-        source: &source,
-        cluster: &cluster,
-        ledger,
-        queue: &*queue,
-        import_id,
-    }
-    .run()
-    .await
+    Planner { config, env, source: &source, cluster: &cluster, ledger, queue: &*queue, import_id }.run().await
 }
 
 fn print(plan: &Plan, ledger: &Ledger) {

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use th_codec::{Checksum, Encoder};
+use th_codec::{Checksum, EncodeError, Encoder};
 use th_connect::fault;
 use th_dump::{DataFile, RowReader};
 use th_errors::{Code, Fault};
-use th_ledger::{Bases, Chunk, Job, Pairs, PlannedTable};
+use th_ledger::{Bases, Chunk, Job, Pairs, PlannedTable, Reject};
 use th_row::Place;
+use th_schema::Table;
 use th_sorter::{SortOptions, Sorted, Sorter};
 
 use crate::progress::JobProgress;
@@ -17,12 +18,19 @@ use crate::{Import, Stop};
 pub(crate) const OFFSET_BITS: u32 = 48;
 /// Rows between two looks at the stop flag and two progress reports.
 const REPORT_ROWS: u64 = 512;
+/// Rejected rows that a job records; further ones are only counted.
+const MOST_REJECTS: usize = 10_000;
+/// Bytes of a rejected row that are recorded.
+const REJECT_BYTES: usize = 4096;
 
 /// A job's rows, encoded and sorted.
 #[derive(Debug)]
 pub(crate) struct Encoded {
     pub(crate) sorted: Sorted,
     pub(crate) rows: u64,
+    /// Rows left out, and the first of them.
+    pub(crate) rejected: u64,
+    pub(crate) rejects: Vec<Reject>,
     pub(crate) pairs: Pairs,
     pub(crate) bases: Bases,
     pub(crate) source_bytes: u64,
@@ -40,21 +48,25 @@ pub(crate) struct EncodeTask {
 
 /// Reads, encodes and sorts all chunks of a job, in order.
 pub(crate) fn run(task: &EncodeTask) -> Result<Encoded, Fault> {
-    let (planned, _) = task.import.table(task.job.table)?;
+    let (planned, table) = task.import.table(task.job.table)?;
     let mut encoder = task.import.encoder(task.job.table)?;
     let mut totals = Totals {
         sorter: Sorter::new(task.sort.clone()),
         checksum: Checksum::default(),
         rows: 0,
+        rejected: 0,
+        rejects: Vec::new(),
         source_bytes: 0,
     };
     for (number, chunk) in task.job.chunks.iter().enumerate() {
-        encode_chunk(task, planned, &mut encoder, number as u64, chunk, &mut totals)?;
+        encode_chunk(task, (planned, table), &mut encoder, number as u64, chunk, &mut totals)?;
     }
     let bases = encoder.bases();
     Ok(Encoded {
         sorted: totals.sorter.finish(),
         rows: totals.rows,
+        rejected: totals.rejected,
+        rejects: totals.rejects,
         pairs: Pairs {
             crc64: totals.checksum.crc64,
             pairs: totals.checksum.pairs,
@@ -74,12 +86,34 @@ struct Totals {
     sorter: Sorter,
     checksum: Checksum,
     rows: u64,
+    rejected: u64,
+    rejects: Vec<Reject>,
     source_bytes: u64,
+}
+
+impl Totals {
+    /// Leaves a row out, as long as the import may.
+    fn reject(&mut self, task: &EncodeTask, found: Fault, row: &[u8]) -> Result<(), Fault> {
+        let most = task.import.plan.max_rejected;
+        if found.code != Code::BadValue || self.rejected >= most {
+            return Err(found);
+        }
+        self.rejected += 1;
+        if self.rejects.len() < MOST_REJECTS {
+            let row = row.get(..REJECT_BYTES).unwrap_or(row);
+            self.rejects.push(Reject {
+                place: found.place.unwrap_or_default(),
+                reason: found.message,
+                row: String::from_utf8_lossy(row).into_owned(),
+            });
+        }
+        Ok(())
+    }
 }
 
 fn encode_chunk(
     task: &EncodeTask,
-    planned: &PlannedTable,
+    (planned, table): (&PlannedTable, &Table),
     encoder: &mut Encoder,
     number: u64,
     chunk: &Chunk,
@@ -89,7 +123,6 @@ fn encode_chunk(
     let of_table = |found: Fault| found.of_table(&planned.db, &planned.name);
     let constants: Vec<(String, Vec<u8>)> =
         file.constants.iter().map(|(column, value)| (column.clone(), value.clone().into_bytes())).collect();
-    encoder.set_constants(&constants).map_err(|error| columns_fault(task, &error, file, planned))?;
     let mut reader = RowReader::open(
         &task.import.source,
         file,
@@ -97,7 +130,8 @@ fn encode_chunk(
         &task.import.plan.read,
         &task.runtime,
     )
-    .map_err(|error| of_table(fault::of_read(&error)))?;
+    .map_err(|error| of_table(fault::of_read(&error)))?
+    .without_columns(&planned.ignored_columns);
     if let Some(columns) = &chunk.columns {
         reader = reader.with_columns(columns.clone());
     }
@@ -122,15 +156,16 @@ fn encode_chunk(
         let offset = row.offset;
         if row.columns_version != columns_version {
             columns_version = row.columns_version;
-            encoder
-                .set_columns(row.columns, &planned.ignored_columns)
+            set_columns(encoder, table, row.columns, &planned.ignored_columns, &constants)
                 .map_err(|error| columns_fault(task, &error, file, planned))?;
         }
         let pairs = match encoder.encode(row.values, chunk.row_id_base + row_in_chunk) {
             Ok(pairs) => pairs,
             Err(error) => {
+                let text = row.text.get(..REJECT_BYTES).unwrap_or(row.text).to_vec();
                 let place = reader.place(offset);
-                return Err(fault::of_encode(&error, &place, &planned.db, &planned.name));
+                totals.reject(task, fault::of_encode(&error, &place, &planned.db, &planned.name), &text)?;
+                continue;
             }
         };
         let tag = number << OFFSET_BITS | offset & ((1 << OFFSET_BITS) - 1);
@@ -156,12 +191,25 @@ fn encode_chunk(
     Ok(())
 }
 
-fn columns_fault(
-    task: &EncodeTask,
-    error: &th_codec::EncodeError,
-    file: &DataFile,
-    planned: &PlannedTable,
-) -> Fault {
+/// Tells the encoder which columns the rows have. Columns that a route makes of the source's names take no
+/// place in rows without a column list.
+fn set_columns(
+    encoder: &mut Encoder,
+    table: &Table,
+    columns: Option<&[String]>,
+    ignored: &[String],
+    constants: &[(String, Vec<u8>)],
+) -> Result<(), EncodeError> {
+    let is_constant = |name: &str| constants.iter().any(|(column, _)| column.eq_ignore_ascii_case(name));
+    let by_position: Option<Vec<String>> = (columns.is_none() && !constants.is_empty()).then(|| {
+        let names = table.info.columns.iter().map(|column| column.name.lower.clone());
+        names.filter(|name| !is_constant(name)).collect()
+    });
+    encoder.set_columns(columns.or(by_position.as_deref()), ignored)?;
+    if constants.is_empty() { Ok(()) } else { encoder.set_constants(constants) }
+}
+
+fn columns_fault(task: &EncodeTask, error: &EncodeError, file: &DataFile, planned: &PlannedTable) -> Fault {
     let place = Place::at_offset(task.import.source.display(&file.path), 0);
     Fault::from_error(Code::BadColumns, error).at(place.object).of_table(&planned.db, &planned.name)
 }
