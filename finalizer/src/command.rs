@@ -21,6 +21,7 @@ pub struct FinalizeArgs {
 pub async fn run(args: FinalizeArgs, env: Env) -> Result<(), Fault> {
     let config = args.common.load()?;
     let import_id = args.common.required_import_id()?;
+    th_connect::required_queue(&config)?;
     let ledger = th_connect::ledger(&config, import_id)?;
     let plan = ledger.plan().await.map_err(|error| fault::of_ledger(&error))?.ok_or_else(|| {
         Fault::new(

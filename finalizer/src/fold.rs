@@ -1,5 +1,6 @@
 //! Results to totals: pure.
 
+use th_errors::{Code, Fault};
 use th_ledger::{Bases, JobResult, Pairs, Plan};
 
 /// What all jobs of a table did together.
@@ -7,6 +8,8 @@ use th_ledger::{Bases, JobResult, Pairs, Plan};
 pub struct TableTotal {
     /// Rows encoded.
     pub rows: u64,
+    /// Rows left out.
+    pub rejected: u64,
     /// What the table must hold now: what the jobs wrote and what was there before.
     pub expected: Pairs,
     /// Largest ids used.
@@ -27,6 +30,7 @@ pub fn fold(plan: &Plan, results: &[JobResult]) -> Vec<TableTotal> {
     for result in results {
         let Some(total) = totals.get_mut(result.table as usize) else { continue };
         total.rows += result.rows;
+        total.rejected += result.rejected;
         total.expected.add(result.pairs);
         total.bases.max(result.bases);
         total.source_bytes += result.source_bytes;
@@ -35,4 +39,18 @@ pub fn fold(plan: &Plan, results: &[JobResult]) -> Vec<TableTotal> {
         }
     }
     totals
+}
+
+/// The fault of an import that left out more rows than it may.
+pub fn too_many_rejected(plan: &Plan, totals: &[TableTotal]) -> Option<Fault> {
+    let rejected: u64 = totals.iter().map(|total| total.rejected).sum();
+    (rejected > plan.max_rejected).then(|| {
+        Fault::new(
+            Code::BadValue,
+            format!(
+                "{rejected} rows have values that do not fit, `lightning.max-error` allows {}; `rejects/` in the ledger names them",
+                plan.max_rejected
+            ),
+        )
+    })
 }

@@ -56,6 +56,9 @@ impl Finalizer<'_> {
         let jobs: Vec<JobId> = (0..self.plan.jobs).map(JobId).collect();
         let results = self.ledger.results(&jobs).await.map_err(|error| fault::of_ledger(&error))?;
         let totals = fold::fold(self.plan, &results);
+        if let Some(fault) = fold::too_many_rejected(self.plan, &totals) {
+            return self.fail(vec![fault], Vec::new()).await;
+        }
         let (reports, faults) = verify::tables(self, &totals).await?;
         if !faults.is_empty() {
             return self.fail(faults, reports).await;

@@ -38,13 +38,19 @@ pub fn table(verdict: &Verdict) -> String {
         }
     }
     match &verdict.outcome {
-        Outcome::Complete(complete) => text.push_str(&format!(
-            "COMPLETE: {} tables, {} rows, {:.1} MB of source in {:.1} s\n",
-            complete.tables.len(),
-            complete.rows,
-            complete.source_bytes as f64 / 1e6,
-            complete.seconds
-        )),
+        Outcome::Complete(complete) => {
+            let rejected: u64 = complete.tables.iter().map(|table| table.rejected).sum();
+            if rejected > 0 {
+                text.push_str(&format!("{rejected} rows were left out, see rejects/ in the ledger\n"));
+            }
+            text.push_str(&format!(
+                "COMPLETE: {} tables, {} rows, {:.1} MB of source in {:.1} s\n",
+                complete.tables.len(),
+                complete.rows,
+                complete.source_bytes as f64 / 1e6,
+                complete.seconds
+            ));
+        }
         Outcome::Failed(failed) => text.push_str(&format!("FAILED: {} faults\n", failed.faults.len())),
     }
     text

@@ -38,6 +38,7 @@ async fn check(
         db: planned.db.clone(),
         name: planned.name.clone(),
         rows: total.rows,
+        rejected: total.rejected,
         expected: total.expected,
         found: None,
         verdict: "not checked".to_owned(),

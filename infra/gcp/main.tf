@@ -107,7 +107,7 @@ resource "google_compute_instance_template" "worker" {
     provisioning_model          = var.spot ? "SPOT" : "STANDARD"
     preemptible                 = var.spot
     automatic_restart           = !var.spot
-    instance_termination_action = var.spot ? "STOP" : null
+    instance_termination_action = var.spot ? "DELETE" : null
   }
 
   disk {

@@ -40,12 +40,7 @@ pub async fn run(args: PlanArgs, env: Env) -> Result<(), Fault> {
         }
         return Ok(());
     }
-    if config.thunderhead.queue.is_empty() {
-        return Err(Fault::new(
-            Code::BadConfig,
-            "a plan for other processes needs a queue: use `--queue`, or `thunderhead import` for one process",
-        ));
-    }
+    th_connect::required_queue(&config)?;
     let import_id = args.common.import_id.clone().unwrap_or_else(|| new_import_id(&env));
     let ledger = th_connect::ledger(&config, &import_id)?;
     match plan(&config, &env, &import_id, &ledger).await {
@@ -65,17 +60,7 @@ async fn plan(config: &Config, env: &Env, import_id: &str, ledger: &Ledger) -> R
     let source = th_connect::source(&config.mydumper.data_source_dir)?;
     let queue = th_connect::queue(config).await;
     let cluster = th_connect::cluster(config, &[], true, env).await?;
-    Planner {
-        config,
-        env,
-        source: &source,
-        cluster: &cluster,
-        ledger,
-        queue: &*queue,
-        import_id,
-    }
-    .run()
-    .await
+    Planner { config, env, source: &source, cluster: &cluster, ledger, queue: &*queue, import_id }.run().await
 }
 
 fn print(plan: &Plan, ledger: &Ledger) {

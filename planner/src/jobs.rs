@@ -1,6 +1,6 @@
 //! Files to jobs: pure decisions.
 
-use th_dump::{ChunkOptions, Compression, Dump, OptionError, TableFiles, plan_chunks};
+use th_dump::{ChunkOptions, Compression, Dump, OptionError, Split, TableFiles, plan_chunks_with_splits};
 use th_ledger::{Chunk, FORMAT, Job, JobId};
 
 /// Smallest and largest job that is chosen by itself, in source bytes.
@@ -41,19 +41,21 @@ fn weight(size: u64, compression: Compression) -> u64 {
     }
 }
 
-/// Cuts one table's files into jobs, in order, and appends them to `jobs`. Returns the end of the row
-/// ids given out. Commit timestamps are still 0.
+/// Cuts one table's files into jobs, in order, and appends them to `jobs`. `splits` cuts some files into
+/// chunks (see [`plan_chunks_with_splits`]). Returns the end of the row ids given out. Commit timestamps
+/// are still 0.
 pub fn cut(
     import_id: &str,
     table: u32,
     files: &TableFiles,
+    splits: &[Option<Split>],
     columns: u64,
     first_base: u64,
     size: JobSize,
     jobs: &mut Vec<Job>,
 ) -> Result<i64, OptionError> {
     let options = ChunkOptions { columns, ..ChunkOptions::default() };
-    let chunks = plan_chunks(&files.data, &options, first_base)?;
+    let chunks = plan_chunks_with_splits(&files.data, splits, &options, first_base)?;
     let end = chunks.last().map_or(first_base, |chunk| chunk.row_id_base + chunk.row_id_count);
     let mut open: Vec<Chunk> = Vec::new();
     let (mut open_weight, mut open_bytes) = (0, 0);
@@ -122,7 +124,7 @@ mod tests {
     #[test]
     fn small_files_share_a_job_and_a_large_one_has_its_own() {
         let mut jobs = Vec::new();
-        let end = cut("i", 3, &files(&[40, 40, 40, 500, 10]), 2, 0, JobSize(100), &mut jobs).unwrap();
+        let end = cut("i", 3, &files(&[40, 40, 40, 500, 10]), &[], 2, 0, JobSize(100), &mut jobs).unwrap();
         let shape: Vec<Vec<u64>> =
             jobs.iter().map(|job| job.chunks.iter().map(|chunk| chunk.file.size).collect()).collect();
         assert_eq!(shape, [vec![40, 40], vec![40], vec![500], vec![10]]);
@@ -145,7 +147,7 @@ mod tests {
     #[test]
     fn row_ids_of_chunks_never_meet_and_begin_after_the_tables_own() {
         let mut jobs = Vec::new();
-        cut("i", 0, &files(&[100, 200, 300]), 4, 30_000, JobSize(1), &mut jobs).unwrap();
+        cut("i", 0, &files(&[100, 200, 300]), &[], 4, 30_000, JobSize(1), &mut jobs).unwrap();
         let mut next = 30_000;
         for chunk in jobs.iter().flat_map(|job| &job.chunks) {
             assert_eq!(chunk.row_id_base, next);
@@ -156,7 +158,7 @@ mod tests {
     #[test]
     fn a_table_without_data_has_no_job() {
         let mut jobs = Vec::new();
-        assert_eq!(cut("i", 0, &files(&[]), 1, 7, JobSize(1), &mut jobs).unwrap(), 7);
+        assert_eq!(cut("i", 0, &files(&[]), &[], 1, 7, JobSize(1), &mut jobs).unwrap(), 7);
         assert!(jobs.is_empty());
     }
 }

@@ -135,13 +135,14 @@ impl Planner<'_> {
     }
 
     async fn make(&self) -> Result<Plan, Fault> {
-        let read = th_connect::read_options(self.config)?;
+        let mut read = th_connect::read_options(self.config)?;
         let dump = self.discover().await?;
         self.check_definitions_present(&dump).await?;
         let tidb = self.tidb()?;
         let version = tidb.version().await.map_err(|error| fault::of_cluster(&error))?;
         schemas::create(self, tidb, &dump).await?;
         let session = self.session(tidb).await?;
+        read.time_zone.clone_from(&session.time_zone);
         let mut tables = Vec::with_capacity(dump.tables.len());
         let mut jobs = Vec::new();
         let sizes = jobs::JobSize::choose(self.config.thunderhead.job_size.0, &dump);
@@ -163,6 +164,7 @@ impl Planner<'_> {
             },
             session,
             read,
+            max_rejected: self.config.max_type_errors(),
             source_bytes: dump.tables.iter().map(TableFiles::size).sum(),
             tables,
             jobs: jobs.len() as u32,
@@ -244,10 +246,8 @@ impl Planner<'_> {
         let mut encoder = Encoder::new(Arc::clone(&table), encoder_options(session)?)
             .map_err(|error| fault::of_plan(&error, db, name))?;
         let ignored_columns = self.ignored_columns(db, name);
-        if !files.data.is_empty() {
-            self.check_empty(db, name).await?;
-        }
-        let columns = probe::source_columns(self.source, files, read).await?;
+        let before = if files.data.is_empty() { Pairs::default() } else { self.found_before(&table).await? };
+        let columns = probe::source_columns(self.source, files, read, &ignored_columns).await?;
         if let (Some(columns), Some(file)) = (&columns.names, files.data.first()) {
             encoder.set_columns(Some(columns), &ignored_columns).map_err(|error| {
                 Fault::from_error(Code::BadColumns, &error)
@@ -258,10 +258,21 @@ impl Planner<'_> {
         let next = tidb.next_ids(db, name).await.map_err(|error| fault::of_cluster(&error))?;
         let first_base = next.iter().map(|id| id.next.saturating_sub(1)).max().unwrap_or(0);
         let column_count = columns.names.map_or(table.info.columns.len(), |names| names.len());
+        let mydumper = &self.config.mydumper;
+        let piece = if mydumper.strict_format { mydumper.max_region_size.0 } else { sizes.0 };
+        let splits = probe::splits(self.source, files, read, piece, mydumper.strict_format).await?;
         let first_job = jobs.len() as u32;
-        let row_id_end =
-            jobs::cut(self.import_id, number as u32, files, column_count as u64, first_base, sizes, jobs)
-                .map_err(|error| Fault::from_error(Code::BadConfig, &error).of_table(db, name))?;
+        let row_id_end = jobs::cut(
+            self.import_id,
+            number as u32,
+            files,
+            &splits,
+            column_count as u64,
+            first_base,
+            sizes,
+            jobs,
+        )
+        .map_err(|error| Fault::from_error(Code::BadConfig, &error).of_table(db, name))?;
         Ok(PlannedTable {
             db: db.to_owned(),
             name: name.to_owned(),
@@ -273,7 +284,7 @@ impl Planner<'_> {
             source_bytes: files.size(),
             jobs: first_job..jobs.len() as u32,
             row_id_end,
-            before: Pairs::default(),
+            before,
         })
     }
 
@@ -296,16 +307,15 @@ impl Planner<'_> {
             .collect()
     }
 
-    async fn check_empty(&self, db: &str, name: &str) -> Result<(), Fault> {
-        if self.config.tikv_importer.parallel_import {
-            return Err(Fault::new(
-                Code::BadConfig,
-                "tikv-importer.parallel-import = true is not supported yet: import into empty tables",
-            ));
-        }
+    /// What the target table holds already: nothing, unless `parallel-import` says that it may.
+    async fn found_before(&self, table: &Table) -> Result<Pairs, Fault> {
+        let (db, name) = (table.db.as_str(), table.info.name.original.as_str());
         let empty = self.tidb()?.is_empty(db, name).await.map_err(|error| fault::of_cluster(&error))?;
         if empty {
-            return Ok(());
+            return Ok(Pairs::default());
+        }
+        if self.config.tikv_importer.parallel_import {
+            return th_connect::table_checksum(self.cluster, table).await;
         }
         Err(Fault::new(Code::TargetNotEmpty, format!("the target table `{db}`.`{name}` holds rows"))
             .of_table(db, name))

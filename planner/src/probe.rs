@@ -1,7 +1,8 @@
-//! A look at the beginning of a table's first file: which columns its rows have.
+//! Looks into a table's files before they are cut: which columns rows have, and where files can be cut.
 
+use futures::{StreamExt as _, TryStreamExt as _};
 use th_connect::fault;
-use th_dump::{ReadOptions, RowReader, Store, TableFiles};
+use th_dump::{Format, ReadError, ReadOptions, RowReader, Split, Store, TableFiles};
 use th_errors::{Code, Fault};
 
 /// What the first file says about its columns.
@@ -11,11 +12,39 @@ pub(crate) struct SourceColumns {
     pub(crate) names: Option<Vec<String>>,
 }
 
-/// Reads the first row of the first file.
+/// Files that are looked at side by side.
+const CONCURRENCY: usize = 16;
+
+/// Where the files of a table are cut: Parquet between row groups, and with `strict-format` large CSV files
+/// after terminators. Other files are one chunk each.
+pub(crate) async fn splits(
+    store: &Store,
+    files: &TableFiles,
+    read: &ReadOptions,
+    piece: u64,
+    strict_format: bool,
+) -> Result<Vec<Option<Split>>, Fault> {
+    let of_table = |error: ReadError| fault::of_read(&error).of_table(&files.db, &files.table);
+    futures::stream::iter(&files.data)
+        .map(|file| async move {
+            match file.format {
+                Format::Parquet => th_dump::parquet_split(store, file, read, piece).await.map(Some),
+                Format::Csv if strict_format => th_dump::split_csv(store, file, read, piece).await,
+                _ => Ok(None),
+            }
+        })
+        .buffered(CONCURRENCY)
+        .map_err(of_table)
+        .try_collect()
+        .await
+}
+
+/// Reads the first row of the first file; columns in `ignored` may hold anything.
 pub(crate) async fn source_columns(
     store: &Store,
     files: &TableFiles,
     read: &ReadOptions,
+    ignored: &[String],
 ) -> Result<SourceColumns, Fault> {
     let Some(file) = files.data.iter().find(|file| file.size > 0).cloned() else {
         return Ok(SourceColumns::default());
@@ -23,10 +52,10 @@ pub(crate) async fn source_columns(
     let mut options = read.clone();
     options.io.read_block = 256 << 10;
     options.io.prefetch = 1;
-    let store = store.clone();
+    let (store, ignored) = (store.clone(), ignored.to_vec());
     let runtime = tokio::runtime::Handle::current();
     let looked = tokio::task::spawn_blocking(move || {
-        let mut reader = RowReader::open(&store, &file, None, &options, &runtime)?;
+        let mut reader = RowReader::open(&store, &file, None, &options, &runtime)?.without_columns(&ignored);
         reader.next()?;
         Ok(SourceColumns { names: reader.columns().1.map(<[String]>::to_vec) })
     });

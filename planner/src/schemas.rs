@@ -34,25 +34,35 @@ pub(crate) async fn create(planner: &Planner<'_>, tidb: &Tidb, dump: &Dump) -> R
 async fn create_table(planner: &Planner<'_>, tidb: &Tidb, table: &TableFiles) -> Result<(), Fault> {
     let Some(file) = &table.schema_file else { return Ok(()) };
     let (db, name) = (table.db.as_str(), table.table.as_str());
+    let place = planner.source.display(&file.path);
+    let created = match definition(planner, file, db, name).await {
+        Ok(statement) => tidb
+            .create_table(db, &statement, LONG_STATEMENT)
+            .await
+            .map_err(|error| of_definition(&error).at(place).of_table(db, name)),
+        Err(found) => Err(found),
+    };
+    let Err(found) = created else { return Ok(()) };
+    // A definition that nobody can read does not matter if the table is there.
+    let unreadable = matches!(found.code, Code::BadSchema | Code::TargetSql);
+    if unreadable && tidb.table_info(db, name).await.is_ok() {
+        tracing::warn!(db, name, problem = %found.message, "the dump's definition is refused; the target's own table is used");
+        return Ok(());
+    }
+    Err(found)
+}
+
+/// The statement that makes the table of a schema file.
+async fn definition(planner: &Planner<'_>, file: &File, db: &str, name: &str) -> Result<String, Fault> {
     let text = text(planner, file).await?;
-    let statement = statements(planner, file, &text)?
+    statements(planner, file, &text)?
         .into_iter()
         .find_map(|statement| retarget_create_table(statement.text, db, name))
         .ok_or_else(|| {
             Fault::new(Code::BadSchema, "the file has no CREATE TABLE statement")
                 .at(planner.source.display(&file.path))
                 .of_table(db, name)
-        })?;
-    let result = tidb.create_table(db, &statement, LONG_STATEMENT).await;
-    if let Err(error) = result {
-        // A definition that the target cannot parse does not matter if the table is there.
-        if tidb.table_info(db, name).await.is_ok() {
-            tracing::warn!(db, name, %error, "the target refuses the dump's definition; its own table is used");
-            return Ok(());
-        }
-        return Err(of_definition(&error).at(planner.source.display(&file.path)).of_table(db, name));
-    }
-    Ok(())
+        })
 }
 
 /// Views, after the tables they read. One that exists is left as it is.

@@ -1,13 +1,14 @@
 //! Source bytes to sorted pairs: the hot loop, on a thread of its own.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use th_codec::{Checksum, Encoder};
 use th_connect::fault;
 use th_dump::{DataFile, RowReader};
 use th_errors::{Code, Fault};
-use th_ledger::{Bases, Chunk, Job, Pairs, PlannedTable};
-use th_row::Place;
+use th_ledger::{Bases, Chunk, Job, Pairs, PlannedTable, Reject};
+use th_schema::Table;
 use th_sorter::{SortOptions, Sorted, Sorter};
 
 use crate::progress::JobProgress;
@@ -17,12 +18,19 @@ use crate::{Import, Stop};
 pub(crate) const OFFSET_BITS: u32 = 48;
 /// Rows between two looks at the stop flag and two progress reports.
 const REPORT_ROWS: u64 = 512;
+/// Rejected rows that a job records; further ones are only counted.
+const MOST_REJECTS: usize = 10_000;
+/// Bytes of a rejected row that are recorded.
+const REJECT_BYTES: usize = 4096;
 
 /// A job's rows, encoded and sorted.
 #[derive(Debug)]
 pub(crate) struct Encoded {
     pub(crate) sorted: Sorted,
     pub(crate) rows: u64,
+    /// Rows left out, and the first of them.
+    pub(crate) rejected: u64,
+    pub(crate) rejects: Vec<Reject>,
     pub(crate) pairs: Pairs,
     pub(crate) bases: Bases,
     pub(crate) source_bytes: u64,
@@ -40,21 +48,25 @@ pub(crate) struct EncodeTask {
 
 /// Reads, encodes and sorts all chunks of a job, in order.
 pub(crate) fn run(task: &EncodeTask) -> Result<Encoded, Fault> {
-    let (planned, _) = task.import.table(task.job.table)?;
+    let (planned, table) = task.import.table(task.job.table)?;
     let mut encoder = task.import.encoder(task.job.table)?;
     let mut totals = Totals {
         sorter: Sorter::new(task.sort.clone()),
         checksum: Checksum::default(),
         rows: 0,
+        rejected: 0,
+        rejects: Vec::new(),
         source_bytes: 0,
     };
     for (number, chunk) in task.job.chunks.iter().enumerate() {
-        encode_chunk(task, planned, &mut encoder, number as u64, chunk, &mut totals)?;
+        encode_chunk(task, (planned, table), &mut encoder, number as u64, chunk, &mut totals)?;
     }
     let bases = encoder.bases();
     Ok(Encoded {
         sorted: totals.sorter.finish(),
         rows: totals.rows,
+        rejected: totals.rejected,
+        rejects: totals.rejects,
         pairs: Pairs {
             crc64: totals.checksum.crc64,
             pairs: totals.checksum.pairs,
@@ -74,12 +86,34 @@ struct Totals {
     sorter: Sorter,
     checksum: Checksum,
     rows: u64,
+    rejected: u64,
+    rejects: Vec<Reject>,
     source_bytes: u64,
+}
+
+impl Totals {
+    /// Leaves a row out, as long as the import may.
+    fn reject(&mut self, task: &EncodeTask, found: Fault, row: &[u8]) -> Result<(), Fault> {
+        let most = task.import.plan.max_rejected;
+        if found.code != Code::BadValue || self.rejected >= most {
+            return Err(found);
+        }
+        self.rejected += 1;
+        if self.rejects.len() < MOST_REJECTS {
+            let row = row.get(..REJECT_BYTES).unwrap_or(row);
+            self.rejects.push(Reject {
+                place: found.place.unwrap_or_default(),
+                reason: found.message,
+                row: String::from_utf8_lossy(row).into_owned(),
+            });
+        }
+        Ok(())
+    }
 }
 
 fn encode_chunk(
     task: &EncodeTask,
-    planned: &PlannedTable,
+    (planned, table): (&PlannedTable, &Table),
     encoder: &mut Encoder,
     number: u64,
     chunk: &Chunk,
@@ -89,7 +123,6 @@ fn encode_chunk(
     let of_table = |found: Fault| found.of_table(&planned.db, &planned.name);
     let constants: Vec<(String, Vec<u8>)> =
         file.constants.iter().map(|(column, value)| (column.clone(), value.clone().into_bytes())).collect();
-    encoder.set_constants(&constants).map_err(|error| columns_fault(task, &error, file, planned))?;
     let mut reader = RowReader::open(
         &task.import.source,
         file,
@@ -97,11 +130,13 @@ fn encode_chunk(
         &task.import.plan.read,
         &task.runtime,
     )
-    .map_err(|error| of_table(fault::of_read(&error)))?;
+    .map_err(|error| of_table(fault::of_read(&error)))?
+    .without_columns(&planned.ignored_columns);
     if let Some(columns) = &chunk.columns {
         reader = reader.with_columns(columns.clone());
     }
-    let mut columns_version = u64::MAX;
+    // Which columns the rows have, and how many values.
+    let mut shape = None;
     let (mut row_in_chunk, mut reported_rows, mut reported_bytes, mut pair_bytes) = (0i64, 0u64, 0u64, 0u64);
     loop {
         let row = match reader.next() {
@@ -120,17 +155,23 @@ fn encode_chunk(
             )));
         }
         let offset = row.offset;
-        if row.columns_version != columns_version {
-            columns_version = row.columns_version;
-            encoder
-                .set_columns(row.columns, &planned.ignored_columns)
-                .map_err(|error| columns_fault(task, &error, file, planned))?;
+        if shape != Some((row.columns_version, row.values.len())) {
+            shape = Some((row.columns_version, row.values.len()));
+            let count = row.values.len();
+            let set = columns_of(table, row.columns, count, &constants).and_then(|columns| {
+                set_columns(encoder, columns.as_deref(), &planned.ignored_columns, &constants)
+            });
+            if let Err(found) = set {
+                return Err(of_table(found.at(reader.place(offset))));
+            }
         }
         let pairs = match encoder.encode(row.values, chunk.row_id_base + row_in_chunk) {
             Ok(pairs) => pairs,
             Err(error) => {
+                let text = row.text.get(..REJECT_BYTES).unwrap_or(row.text).to_vec();
                 let place = reader.place(offset);
-                return Err(fault::of_encode(&error, &place, &planned.db, &planned.name));
+                totals.reject(task, fault::of_encode(&error, &place, &planned.db, &planned.name), &text)?;
+                continue;
             }
         };
         let tag = number << OFFSET_BITS | offset & ((1 << OFFSET_BITS) - 1);
@@ -156,12 +197,53 @@ fn encode_chunk(
     Ok(())
 }
 
-fn columns_fault(
-    task: &EncodeTask,
-    error: &th_codec::EncodeError,
-    file: &DataFile,
-    planned: &PlannedTable,
-) -> Fault {
-    let place = Place::at_offset(task.import.source.display(&file.path), 0);
-    Fault::from_error(Code::BadColumns, error).at(place.object).of_table(&planned.db, &planned.name)
+/// The columns that the `count` values of a row are for; `None`: the table's, in order.
+///
+/// Without a column list, values are for all columns, or for those that are not generated; columns that a
+/// route makes of the source's names take no place.
+fn columns_of<'c>(
+    table: &Table,
+    listed: Option<&'c [String]>,
+    count: usize,
+    constants: &[(String, Vec<u8>)],
+) -> Result<Option<Cow<'c, [String]>>, Fault> {
+    if let Some(listed) = listed {
+        if listed.len() != count {
+            let message = format!("{} columns are listed, but the row has {count} values", listed.len());
+            return Err(Fault::new(Code::BadColumns, message));
+        }
+        return Ok(Some(Cow::Borrowed(listed)));
+    }
+    let is_constant = |name: &str| constants.iter().any(|(column, _)| column.eq_ignore_ascii_case(name));
+    let named = |with_generated: bool| -> Vec<String> {
+        table
+            .public_columns()
+            .filter(|column| !column.hidden && (with_generated || !column.is_generated()))
+            .map(|column| column.name.lower.clone())
+            .filter(|name| !is_constant(name))
+            .collect()
+    };
+    let all = named(true);
+    if all.len() == count {
+        return Ok((!constants.is_empty()).then_some(Cow::Owned(all)));
+    }
+    let given = named(false);
+    if given.len() == count {
+        return Ok(Some(Cow::Owned(given)));
+    }
+    let message = format!("the row has {count} values, the table {} columns", all.len());
+    Err(Fault::new(Code::BadColumns, message))
+}
+
+/// Tells the encoder which columns the rows have.
+fn set_columns(
+    encoder: &mut Encoder,
+    columns: Option<&[String]>,
+    ignored: &[String],
+    constants: &[(String, Vec<u8>)],
+) -> Result<(), Fault> {
+    let set = encoder
+        .set_columns(columns, ignored)
+        .and_then(|()| if constants.is_empty() { Ok(()) } else { encoder.set_constants(constants) });
+    set.map_err(|error| Fault::from_error(Code::BadColumns, &error))
 }

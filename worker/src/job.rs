@@ -46,7 +46,10 @@ pub(crate) async fn run(
         let encoded = tokio::task::spawn_blocking(move || encode::run(&task))
             .await
             .map_err(|error| Fault::new(Code::Internal, format!("encoding ended unexpectedly: {error}")))??;
-        let Encoded { sorted, rows, pairs, bases, source_bytes } = encoded;
+        let Encoded { sorted, rows, rejected, rejects, pairs, bases, source_bytes } = encoded;
+        if !rejects.is_empty() {
+            import.ledger.write_rejects(id, &rejects).await.map_err(|error| fault::of_ledger(&error))?;
+        }
         let spilled_bytes = sorted.spilled_bytes();
         let ingested = ingest::run(worker, &job, sorted, &progress).await?;
         if !ingested.duplicates.is_empty() {
@@ -58,6 +61,7 @@ pub(crate) async fn run(
             job: id,
             table: job.table,
             rows,
+            rejected,
             pairs,
             bases,
             source_bytes,

@@ -91,6 +91,10 @@ impl Worker {
     /// Works until every job has a result, the outcome is decided, or the stop is set. Returns the
     /// number of jobs this worker finished.
     pub async fn run(self, config: &Config) -> Result<u64, Fault> {
+        if self.import.is_over().await? {
+            // Nothing to do, so nothing is asked of the cluster.
+            return Ok(0);
+        }
         let lease = self.import.lease(config, &self.name).await?;
         let finished = self.run_slots().await;
         if let Some(lease) = lease
@@ -186,7 +190,11 @@ impl Worker {
             self.import.env.clone(),
         );
         let ledger = &self.import.ledger;
-        if ledger.result(pointer.job).await.map_err(|error| fault::of_ledger(&error))?.is_some() {
+        let check = async {
+            // A job of an import that is decided would write rows behind its back.
+            Ok(ledger.result(pointer.job).await?.is_some() || ledger.verdict().await?.is_some())
+        };
+        if check.await.map_err(|error| fault::of_ledger(&error))? {
             visibility.acknowledge().await.map_err(|error| fault::of_queue(&error))?;
             return Ok(false);
         }

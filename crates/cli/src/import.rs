@@ -66,7 +66,9 @@ pub async fn run(args: ImportArgs, env: Env) -> Result<(), Fault> {
             eprintln!("the playground runs until Ctrl-C");
             let _ = tokio::signal::ctrl_c().await;
         } else {
-            eprintln!("the playground is gone; with `--keep` it stays, for `mysql -h 127.0.0.1 -P … -u root`");
+            eprintln!(
+                "the playground is gone; with `--keep` it stays, for `mysql -h 127.0.0.1 -P … -u root`"
+            );
         }
         embedded.shutdown().await;
     }

@@ -21,6 +21,33 @@ pub(crate) struct PlaygroundArgs {
     /// Port of PD; 0 for any
     #[arg(long, default_value_t = 2379)]
     pd_port: u16,
+    #[command(flatten)]
+    size: SizeArgs,
+}
+
+/// How large an embedded cluster is.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct SizeArgs {
+    /// Number of TiKV stores
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=9))]
+    stores: u16,
+    /// Replicas of each region, at most one a store
+    #[arg(long, value_name = "R", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=9))]
+    replicas: u16,
+}
+
+impl SizeArgs {
+    /// Options of a cluster of this size.
+    pub(crate) fn options(self) -> Result<PlaygroundOptions, Fault> {
+        if self.replicas > self.stores {
+            return Err(Fault::new(
+                Code::BadConfig,
+                format!("{} replicas need as many stores: raise `--stores`", self.replicas),
+            ));
+        }
+        let (stores, replicas) = (usize::from(self.stores), usize::from(self.replicas));
+        Ok(PlaygroundOptions { stores, replicas, ..PlaygroundOptions::default() })
+    }
 }
 
 /// Runs until Ctrl-C.
@@ -30,7 +57,7 @@ pub(crate) async fn run(args: PlaygroundArgs) -> Result<(), Fault> {
         tidb_port: args.port,
         status_port: args.status_port,
         pd_port: args.pd_port,
-        ..PlaygroundOptions::default()
+        ..args.size.options()?
     })
     .await?;
     print!("{}", describe(&playground));

@@ -17,7 +17,7 @@ pub(crate) struct StatusArgs {
     json: bool,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 struct Status {
     import_id: String,
     state: &'static str,
@@ -54,10 +54,11 @@ pub(crate) async fn run(args: StatusArgs, _env: Env) -> Result<(), Fault> {
         None => Vec::new(),
     };
     let Some(plan) = ledger.plan().await.map_err(read)? else {
-        return Err(match faults.into_iter().next() {
-            Some(found) => found,
-            None => Fault::new(Code::LedgerConflict, format!("{} holds no import", ledger.display())),
-        });
+        if faults.is_empty() {
+            return Err(Fault::new(Code::LedgerConflict, format!("{} holds no import", ledger.display())));
+        }
+        let failed = Status { import_id: import_id.to_owned(), state: "failed", faults, ..Status::default() };
+        return show(&failed, args.json);
     };
     let finished = ledger.finished_jobs().await.map_err(read)?;
     let failed = ledger.failed_jobs().await.map_err(read)?;
@@ -93,8 +94,12 @@ pub(crate) async fn run(args: StatusArgs, _env: Env) -> Result<(), Fault> {
             .collect(),
         faults,
     };
-    if args.json {
-        let text = serde_json::to_string_pretty(&status)
+    show(&status, args.json)
+}
+
+fn show(status: &Status, json: bool) -> Result<(), Fault> {
+    if json {
+        let text = serde_json::to_string_pretty(status)
             .map_err(|error| Fault::new(Code::Internal, error.to_string()))?;
         println!("{text}");
         return Ok(());

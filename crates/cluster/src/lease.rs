@@ -18,7 +18,9 @@ use crate::pd::{LabelRule, SCHEDULERS_TO_PAUSE};
 use crate::{ClusterError, ErrorKind, ImportMode, Pd, Tikv};
 
 /// All our rules start so; other imports of ours are recognised by it.
-const PREFIX: &str = "thunderhead/";
+pub(crate) const LABEL_PREFIX: &str = "thunderhead/";
+/// And so all our holds on garbage collection.
+pub(crate) const SERVICE_PREFIX: &str = "thunderhead-";
 /// Half-open range of user keys.
 type KeyRange = (Vec<u8>, Vec<u8>);
 /// PD applies a rule to regions a moment after it has answered.
@@ -69,7 +71,7 @@ impl LeaseOptions {
     }
 
     fn rule_id(&self) -> String {
-        format!("{PREFIX}{}/{}", self.import_id, self.holder)
+        format!("{LABEL_PREFIX}{}/{}", self.import_id, self.holder)
     }
 
     fn service(&self) -> String {
@@ -78,7 +80,7 @@ impl LeaseOptions {
 }
 
 fn service_name(import_id: &str, holder: &str) -> String {
-    format!("thunderhead-{import_id}-{holder}")
+    format!("{SERVICE_PREFIX}{import_id}-{holder}")
 }
 
 /// A held lease. Dropping it stops the renewal; [`ImportLease::release`] also gives everything back.
@@ -263,7 +265,7 @@ pub async fn release_import(
     holders: &[&str],
     ranges: &[KeyRange],
 ) -> Result<(), ClusterError> {
-    delete_rules(pd, &format!("{PREFIX}{import_id}/")).await?;
+    delete_rules(pd, &format!("{LABEL_PREFIX}{import_id}/")).await?;
     for holder in holders {
         pd.update_service_safe_point(&service_name(import_id, holder), 0, 0).await?;
     }
@@ -286,7 +288,7 @@ async fn delete_rules(pd: &Pd, prefix: &str) -> Result<(), ClusterError> {
 /// and without anybody's renewal a store goes back by itself.
 async fn leave_import_mode(pd: &Pd, tikv: &Tikv, ranges: &[KeyRange]) -> Result<(), ClusterError> {
     if ranges.is_empty() {
-        let others = pd.label_rules(PREFIX).await.unwrap_or_default();
+        let others = pd.label_rules(LABEL_PREFIX).await.unwrap_or_default();
         if !others.is_empty() {
             tracing::info!(others = others.len(), "stores stay in import mode for other imports");
             return Ok(());
@@ -296,7 +298,12 @@ async fn leave_import_mode(pd: &Pd, tikv: &Tikv, ranges: &[KeyRange]) -> Result<
 }
 
 /// Switches all stores; one that is down is no error, because it comes back in normal mode.
-async fn switch_all(pd: &Pd, tikv: &Tikv, mode: ImportMode, ranges: &[KeyRange]) -> Result<(), ClusterError> {
+pub(crate) async fn switch_all(
+    pd: &Pd,
+    tikv: &Tikv,
+    mode: ImportMode,
+    ranges: &[KeyRange],
+) -> Result<(), ClusterError> {
     let stores = pd.stores().await?;
     let switches = stores.iter().map(|store| tikv.switch_mode(store, mode, ranges));
     let results = futures::future::join_all(switches).await;

@@ -21,6 +21,7 @@ mod error;
 pub mod ingest;
 pub mod keys;
 pub mod lease;
+mod leftovers;
 mod net;
 mod options;
 mod pairs;
@@ -38,6 +39,7 @@ pub use diagnosis::{Diagnosis, NextStep, of_import_error, of_region_error, of_st
 pub use error::{ClusterError, ErrorKind};
 pub use ingest::{IngestMode, IngestOptions, IngestStats, Ingester, SstBuilder};
 pub use lease::{ImportLease, LeaseOptions, PauseScope, release_import};
+pub use leftovers::Leftovers;
 pub use options::{ClusterOptions, TidbOptions, TlsOptions};
 pub use pairs::{PairBuffer, Pairs};
 pub use pd::{

@@ -57,3 +57,15 @@ pub struct Config {
     /// `[thunderhead]`: what Lightning has no key for.
     pub thunderhead: Thunderhead,
 }
+
+impl Config {
+    /// Rows with values that do not fit that may be left out: `lightning.max-error`, a number or its `type`.
+    pub fn max_type_errors(&self) -> u64 {
+        let configured = match &self.lightning.max_error {
+            Some(toml::Value::Table(classes)) => classes.get("type").and_then(toml::Value::as_integer),
+            Some(value) => value.as_integer(),
+            None => None,
+        };
+        configured.and_then(|most| u64::try_from(most).ok()).unwrap_or(0)
+    }
+}

@@ -12,6 +12,6 @@ pub mod service;
 mod target;
 
 pub use args::{CommonArgs, load_config};
-pub use open::{cluster, ledger, queue, source};
+pub use open::{cluster, ledger, queue, required_queue, source};
 pub use options::{cluster_options, csv_options, read_options, rules};
 pub use target::{LONG_STATEMENT, key_ranges, table_checksum};

@@ -35,8 +35,19 @@ pub fn ledger(config: &Config, import_id: &str) -> Result<Ledger, Fault> {
     }
     let store = Location::parse(url)
         .and_then(|location| location.open_or_create())
-        .map_err(|error| fault::of_location(&error))?;
+        .map_err(|error| Fault::from_error(Code::LedgerUnavailable, &error))?;
     Ok(Ledger::new(store.object_store, &store.prefix, &store.display_base, import_id))
+}
+
+/// Services that are processes of their own need a queue to meet at.
+pub fn required_queue(config: &Config) -> Result<(), Fault> {
+    if config.thunderhead.queue.is_empty() {
+        return Err(Fault::new(
+            Code::BadConfig,
+            "separate processes need a queue: set `thunderhead.queue` or use `--queue` (or `thunderhead import` for one process)",
+        ));
+    }
+    Ok(())
 }
 
 /// Opens the queue: the one configured, or one inside this process.

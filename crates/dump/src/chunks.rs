@@ -57,8 +57,7 @@ impl Chunk {
 
 /// One chunk a file, in order, with ids from `first_base + 1` on.
 ///
-/// Parquet files get one id for each assumed byte; a planner that reads their footers sets the exact
-/// count.
+/// Parquet files get one id for each assumed byte; their footers know better ([`crate::parquet_split`]).
 ///
 /// # Errors
 /// When the ids would exceed 63 bits.
@@ -88,8 +87,9 @@ pub fn plan_chunks_with_splits(
         let cuts = split.map_or(&[][..], |split| split.cuts.as_slice());
         let ends = cuts.iter().copied().chain([file.size]);
         let starts = [0].into_iter().chain(cuts.iter().copied());
-        for (start, end) in starts.zip(ends) {
-            let count = row_id_count(file, end.saturating_sub(start), options);
+        for (piece, (start, end)) in starts.zip(ends).enumerate() {
+            let exact = split.and_then(|split| split.rows.get(piece).copied());
+            let count = exact.unwrap_or_else(|| row_id_count(file, end.saturating_sub(start), options));
             let columns = split.filter(|_| start > 0).and_then(|split| split.columns.clone());
             chunks.push(Chunk { file_index, start, end, row_id_base: base, row_id_count: count, columns });
             base =

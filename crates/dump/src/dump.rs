@@ -18,7 +18,7 @@ pub enum Format {
     Sql,
     /// Comma-separated values in any dialect.
     Csv,
-    /// Apache Parquet (read elsewhere).
+    /// Apache Parquet.
     Parquet,
 }
 

@@ -25,8 +25,10 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use crate::dump::DataFile;
 use crate::error::{ReadError, StorageFailure};
 use crate::options::IoOptions;
+use crate::store::Store;
 
 /// A [`ReadError`] on its way through `std::io::Read`.
 #[derive(Debug)]
@@ -50,6 +52,24 @@ pub(crate) struct PinnedObject {
     pub(crate) size: u64,
     pub(crate) etag: Option<String>,
     pub(crate) version: Option<String>,
+}
+
+impl PinnedObject {
+    /// A data file as it was listed.
+    pub(crate) fn of(store: &Store, file: &DataFile) -> Result<Self, ReadError> {
+        let name = store.display(&file.path);
+        let path = store
+            .path(&file.path)
+            .map_err(|e| ReadError::Unsupported { object: name.to_string(), problem: e.to_string() })?;
+        Ok(Self {
+            store: Arc::clone(&store.object_store),
+            path,
+            name,
+            size: file.size,
+            etag: file.etag.clone(),
+            version: file.version.clone(),
+        })
+    }
 }
 
 /// Bytes of a range of an object, in order, to be read on a thread that may block.

@@ -13,7 +13,7 @@ pub(crate) struct Span {
 }
 
 impl Span {
-    /// Positions are below `max_row_bytes`, which is clamped to 32 bits.
+    /// Positions are below 2^32: text rows are bounded by `max_row_bytes`, Parquet values by their pages.
     #[inline]
     pub(crate) fn new(start: usize, end: usize) -> Self {
         Self { start: start as u32, end: end as u32 }
@@ -25,12 +25,14 @@ impl Span {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Field {
     Null,
     Default,
     Int(i64),
     Uint(u64),
+    Float32(f32),
+    Float64(f64),
     /// Text that lies in the row as it is (offsets from the row's start).
     Text(Span),
     Binary(Span),
@@ -61,6 +63,8 @@ impl Field {
             Self::Default => Value::Default,
             Self::Int(value) => Value::Int(*value),
             Self::Uint(value) => Value::Uint(*value),
+            Self::Float32(value) => Value::Float32(*value),
+            Self::Float64(value) => Value::Float64(*value),
             Self::Text(span) => Value::Text(span.of(row)),
             Self::Binary(span) => Value::Binary(span.of(row)),
             Self::ScratchText(span) => Value::Text(span.of(scratch)),

@@ -9,6 +9,7 @@
 //!    returns a [`Dump`]. [`plan_chunks`] cuts a table's data files into [`Chunk`]s with row id ranges.
 //! 3. *Which rows?* [`RowReader`] streams one data file (or a range of it): object → bounded prefetch →
 //!    decompression → a window of bytes → rows parsed in place, borrowed until the next one is asked for.
+//!    Parquet files are read column by column instead, a batch of rows at a time.
 //!
 //! Invariants: nothing here panics on what it reads; every network wait has a timeout; memory for a
 //! reader is bounded by its prefetch, its window and the largest row; an object that changed after it
@@ -32,6 +33,7 @@ mod location;
 mod metadata;
 mod open;
 mod options;
+mod parquet;
 mod route;
 mod row_reader;
 mod scan;
@@ -53,6 +55,7 @@ pub use lines::line_of;
 pub use location::Location;
 pub use metadata::Metadata;
 pub use options::{CsvOptions, IoOptions, ReadOptions};
+pub use parquet::parquet_split;
 pub use route::{Extractor, Route, Routed, Router};
 pub use row_reader::{RowReader, SourceRow};
 pub use split::{Split, split_csv};

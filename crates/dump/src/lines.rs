@@ -7,20 +7,24 @@ use std::sync::atomic::AtomicU64;
 use tokio::runtime::Handle;
 
 use crate::decompress::{decoder, decoder_problem};
-use crate::dump::{Compression, DataFile};
+use crate::dump::{Compression, DataFile, Format};
 use crate::error::{ReadError, StorageFailure};
 use crate::fetch::{FetchError, ObjectBytes, PinnedObject};
 use crate::options::IoOptions;
 use crate::store::Store;
 
 /// Lines (from 1) of offsets in the uncompressed file, in the order asked for. Reads the file up to the
-/// largest offset; an offset past the end gets the last line.
+/// largest offset; an offset past the end gets the last line. A Parquet file's lines are its rows.
 pub async fn line_of(
     store: &Store,
     file: &DataFile,
     offsets: &[u64],
     io: &IoOptions,
 ) -> Result<Vec<u64>, ReadError> {
+    if file.format == Format::Parquet {
+        // Its offsets are row numbers already.
+        return Ok(offsets.iter().map(|row| row + 1).collect());
+    }
     let (store, file, io) = (store.clone(), file.clone(), io.clone());
     let name = store.display(&file.path);
     let mut order: Vec<usize> = (0..offsets.len()).collect();
@@ -60,16 +64,7 @@ fn count(
             problem: decoder_problem(&error),
         },
     };
-    let pinned = PinnedObject {
-        store: Arc::clone(&store.object_store),
-        path: store
-            .path(&file.path)
-            .map_err(|e| ReadError::Unsupported { object: name.to_string(), problem: e.to_string() })?,
-        name: Arc::clone(name),
-        size: file.size,
-        etag: file.etag.clone(),
-        version: file.version.clone(),
-    };
+    let pinned = PinnedObject::of(store, file)?;
     let end = if file.compression == Compression::None { file.size.min(last) } else { file.size };
     let bytes = ObjectBytes::start(pinned, 0..end, io, Arc::new(AtomicU64::new(0)), runtime);
     let mut source = decoder(file.compression, bytes).map_err(|e| failed(0, e))?;

@@ -130,6 +130,9 @@ pub struct ReadOptions {
     pub data_character_set: CharacterSet,
     /// What an invalid byte sequence of a CSV field becomes.
     pub data_invalid_char_replace: String,
+    /// The session's time zone, in which a Parquet file's instants are shown: a name, an offset like
+    /// `+08:00`, or nothing for UTC. (Text formats hold times as they are.)
+    pub time_zone: String,
     /// The largest row, in bytes of the (uncompressed) file.
     pub max_row_bytes: u64,
     /// How a file is fetched.
@@ -143,6 +146,7 @@ impl Default for ReadOptions {
             no_backslash_escapes: false,
             data_character_set: CharacterSet::Binary,
             data_invalid_char_replace: "\u{FFFD}".to_owned(),
+            time_zone: String::new(),
             // TiDB's MaxTxnEntrySizeLimit.
             max_row_bytes: 120 << 20,
             io: IoOptions::default(),

@@ -2,7 +2,8 @@
 //!
 //! The reader blocks (it is meant for a worker thread, not for an async task): bytes come from the
 //! object store through a bounded channel, are decompressed, and slide through a [`Window`]. A row's
-//! values point into that window or into scratch space until the next row is asked for.
+//! values point into that window or into scratch space until the next row is asked for. Parquet files have
+//! no window: their rows are made of column values in scratch space, and their offsets are row numbers.
 
 use std::io::{self, Read};
 use std::ops::Range;
@@ -20,6 +21,7 @@ use crate::error::{ReadError, StorageFailure};
 use crate::fetch::{FetchError, ObjectBytes, PinnedObject};
 use crate::fields::{ParsedRow, Problem, Step};
 use crate::options::ReadOptions;
+use crate::parquet::ParquetRows;
 use crate::sql::SqlParser;
 use crate::store::Store;
 use crate::window::Window;
@@ -34,7 +36,7 @@ pub struct SourceRow<'a> {
     pub values: &'a [Value<'a>],
     /// The row as it stands in the file: a tuple with its parentheses, a record without its terminator.
     pub text: &'a [u8],
-    /// Offset of the row's first byte in the (uncompressed) file.
+    /// Offset of the row's first byte in the (uncompressed) file; the row's number, from 0, in Parquet.
     pub offset: u64,
     /// Offset after the row, for a CSV record after its terminator; reading can go on there.
     pub end: u64,
@@ -64,15 +66,17 @@ pub struct RowReader {
 enum Parser {
     Sql(SqlParser),
     Csv(Box<CsvParser>),
+    Parquet(Box<ParquetRows>),
 }
 
 impl RowReader {
-    /// Opens a data file, or a range of an uncompressed one that begins and ends at row boundaries.
+    /// Opens a data file, or a range of an uncompressed one that begins and ends at row boundaries (in
+    /// Parquet: the row groups that begin in it).
     ///
     /// The object's version is pinned to what was listed. Fetching starts at once on `runtime`.
     ///
     /// # Errors
-    /// Options that cannot work, Parquet (which this reader does not read), a range of a compressed file.
+    /// Options that cannot work, a range of a compressed file.
     pub fn open(
         store: &Store,
         file: &DataFile,
@@ -87,23 +91,21 @@ impl RowReader {
         }
         let range = range.unwrap_or(0..file.size);
         let range = range.start.min(file.size)..range.end.min(file.size);
-        let parser = Parser::new(file.format, options, range.start == 0, &object)?;
         let taken = Arc::new(AtomicU64::new(0));
-        let pinned = PinnedObject {
-            store: Arc::clone(&store.object_store),
-            path: store.path(&file.path).map_err(|e| unsupported(e.to_string()))?,
-            name: Arc::clone(&object),
-            size: file.size,
-            etag: file.etag.clone(),
-            version: file.version.clone(),
-        };
+        let pinned = PinnedObject::of(store, file)?;
         let start = range.start;
+        if file.format == Format::Parquet {
+            let rows = ParquetRows::new(pinned, range, options, Arc::clone(&taken), runtime)?;
+            let (parser, nothing) = (Parser::Parquet(Box::new(rows)), Box::new(io::empty()));
+            return Ok(Self::new(nothing, parser, object, start, Some(taken), file.compression, options));
+        }
+        let parser = Parser::new(file.format, options, start == 0, &object)?;
         let bytes = ObjectBytes::start(pinned, range, &options.io, Arc::clone(&taken), runtime);
         let source = decoder(file.compression, bytes).map_err(|e| unsupported(e.to_string()))?;
         Ok(Self::new(source, parser, object, start, Some(taken), file.compression, options))
     }
 
-    /// Reads rows from any stream of uncompressed bytes that begins at a file's beginning.
+    /// Reads rows of SQL or CSV from any stream of uncompressed bytes that begins at a file's beginning.
     pub fn from_read(
         source: Box<dyn Read + Send>,
         format: Format,
@@ -147,6 +149,16 @@ impl RowReader {
         self
     }
 
+    /// Does not read the columns of these lower-case names, where the format allows to pass them over
+    /// (Parquet). To be said before the first row.
+    #[must_use]
+    pub fn without_columns(mut self, names: &[String]) -> Self {
+        if let Parser::Parquet(rows) = &mut self.parser {
+            rows.without(names);
+        }
+        self
+    }
+
     /// The next row; `None` at the end of the file.
     ///
     /// After a syntax error the same error comes again; nothing is skipped.
@@ -172,6 +184,9 @@ impl RowReader {
     /// The place of an offset: with line and column while its bytes are in the buffer (the last row's
     /// are) and the file was read from its beginning, else the offset alone.
     pub fn place(&self, offset: u64) -> Place {
+        if let Parser::Parquet(_) = self.parser {
+            return Place { line: offset + 1, ..Place::at_offset(Arc::clone(&self.object), offset) };
+        }
         self.window.place(&self.object, offset)
     }
 
@@ -196,6 +211,9 @@ impl RowReader {
                 problem: "the stream failed before; open the file again".to_owned(),
             });
         }
+        if let Parser::Parquet(rows) = &mut self.parser {
+            return Ok(rows.next(&mut self.row)?.map(|number| (number, 0, number + 1)));
+        }
         if self.at_file_start {
             self.skip_byte_order_mark()?;
         }
@@ -204,6 +222,7 @@ impl RowReader {
             let step = match &mut self.parser {
                 Parser::Sql(parser) => parser.step(bytes, at_end, &mut self.row),
                 Parser::Csv(parser) => parser.step(bytes, at_end, &mut self.row),
+                Parser::Parquet(_) => Ok(Step::End),
             };
             match step {
                 Ok(Step::Row { start, end, next }) => {
@@ -285,7 +304,7 @@ impl Parser {
             Format::Parquet => {
                 return Err(ReadError::Unsupported {
                     object: object.to_owned(),
-                    problem: "this reader reads SQL and CSV; parquet has another one".to_owned(),
+                    problem: "a parquet file cannot be read as a stream".to_owned(),
                 });
             }
         })
@@ -295,6 +314,7 @@ impl Parser {
         match self {
             Self::Sql(parser) => parser.columns(),
             Self::Csv(parser) => parser.columns(),
+            Self::Parquet(rows) => rows.columns(),
         }
     }
 }

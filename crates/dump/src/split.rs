@@ -23,6 +23,9 @@ pub struct Split {
     pub cuts: Vec<u64>,
     /// The header's columns, for the pieces that do not hold it.
     pub columns: Option<Vec<String>>,
+    /// Rows of each piece where the format says them; empty where they can only be estimated.
+    #[serde(default)]
+    pub rows: Vec<u64>,
 }
 
 /// Finds the cuts of a CSV file into pieces of about `piece` bytes; `None` for files that are not worth
@@ -53,17 +56,7 @@ pub async fn split_csv(
     let (header_end, columns) =
         if options.csv.header { header(store, file, options).await? } else { (0, None) };
 
-    let object = PinnedObject {
-        store: store.object_store.clone(),
-        path: store.path(&file.path).map_err(|e| ReadError::Unsupported {
-            object: store.display(&file.path).to_string(),
-            problem: e.to_string(),
-        })?,
-        name: store.display(&file.path),
-        size: file.size,
-        etag: file.etag.clone(),
-        version: file.version.clone(),
-    };
+    let object = PinnedObject::of(store, file)?;
     let pieces = file.size.saturating_sub(header_end).div_ceil(piece).max(1);
     let length = (file.size - header_end).div_ceil(pieces);
     let mut cuts: Vec<u64> = Vec::new();
@@ -77,7 +70,7 @@ pub async fn split_csv(
             _ => break,
         }
     }
-    Ok(Some(Split { cuts, columns }))
+    Ok(Some(Split { cuts, columns, rows: Vec::new() }))
 }
 
 /// Where the first row begins, and the header's columns.

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use th_dump::{
-    CharacterSet, ChunkOptions, CsvOptions, Dump, Format, Location, ReadOptions, RowReader, Rules, Store,
-    discover, line_of, plan_chunks,
+    CharacterSet, ChunkOptions, CsvOptions, Dump, Location, ReadOptions, RowReader, Rules, Store, discover,
+    line_of, plan_chunks,
 };
 use th_row::Value;
 
@@ -181,16 +181,25 @@ fn lines_of_compressed_files_are_found_again() {
 }
 
 #[test]
-fn a_snapshot_in_parquet_is_recognised_but_not_read_here() {
+fn parquet_files_hold_the_rows_that_their_footers_count() {
     let runtime = runtime();
     let store = store("parquet");
     let dump = runtime.block_on(discover(&store, &Rules::default())).unwrap();
-    let file = dump.tables.iter().flat_map(|table| &table.data).next().unwrap();
-    assert_eq!(file.format, Format::Parquet);
-    let Err(error) = RowReader::open(&store, file, None, &ReadOptions::default(), runtime.handle()) else {
-        panic!("parquet was opened as text");
-    };
-    assert!(error.to_string().contains("parquet"), "{error}");
+    let options = ReadOptions::default();
+    let files: Vec<_> = dump.tables.iter().flat_map(|table| &table.data).collect();
+    assert_eq!(files.len(), 5);
+    for file in files {
+        let split = runtime.block_on(th_dump::parquet_split(&store, file, &options, 1)).unwrap();
+        let mut reader = RowReader::open(&store, file, None, &options, runtime.handle()).unwrap();
+        let mut rows = 0;
+        while let Some(row) = reader.next().unwrap() {
+            assert_eq!(row.offset, rows);
+            assert_eq!(row.values.len(), row.columns.unwrap().len());
+            rows += 1;
+        }
+        assert_eq!(rows, split.rows.iter().sum::<u64>(), "{}", file.path);
+        assert!(rows > 0, "{}", file.path);
+    }
 }
 
 #[test]

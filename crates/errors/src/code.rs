@@ -222,12 +222,14 @@ impl Code {
             Code::DuplicateKeys => "remove one of the named rows, or set `[conflict] strategy`",
             Code::SortFolder => "give the worker a larger or healthier local disk (`--sort-dir`)",
             Code::IngestFailed => "look at the named store and region; the job is tried again",
-            Code::TargetDiskFull => "add space or stores, then resume",
+            Code::TargetDiskFull => "add space or stores, then import again",
             Code::ChecksumMismatch => {
                 "do not use the table; see which key ranges differ, drop it and import it again"
             }
-            Code::JobFailed => "read the job's last error, remove its cause, then resume",
-            Code::Stalled => "start workers, or look why they stopped",
+            Code::JobFailed => {
+                "read the job's last error, remove its cause, then import again with another import id"
+            }
+            Code::Stalled => "look why no worker finished a job, then import again with another import id",
             Code::LedgerUnavailable => {
                 "check the ledger URL and the credentials' permission to read and write it"
             }

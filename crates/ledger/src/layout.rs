@@ -80,6 +80,11 @@ impl Layout {
         self.root.clone().join("conflicts").join(format!("{job}.json"))
     }
 
+    /// Rows that a job left out.
+    pub fn rejects(&self, job: JobId) -> Path {
+        self.root.clone().join("rejects").join(format!("{job}.json"))
+    }
+
     /// The fenced outcome.
     pub fn verdict(&self) -> Path {
         self.root.clone().join("verdict.json")

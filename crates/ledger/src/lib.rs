@@ -8,6 +8,7 @@
 //!     results/00000042.json   what a job did                             (whichever worker is first)
 //!     failures/00000042.json  why a job cannot succeed                   (worker)
 //!     conflicts/00000042.json pairs of rows with equal keys              (worker)
+//!     rejects/00000042.json   rows left out, with place and reason       (worker)
 //!     verdict.json            the outcome, fenced                        (one finalizer)
 //!     COMPLETE.json | FAILED.json   the outcome, for everybody else      (finalizer)
 //! ```
@@ -21,6 +22,6 @@ mod store;
 pub use layout::{JobId, Layout};
 pub use model::{
     Bases, Chunk, Complete, Conflict, FORMAT, Failed, Job, JobFailure, JobResult, Outcome, Pairs, Plan,
-    PlannedTable, Session, TableReport, Target, Verdict,
+    PlannedTable, Reject, Session, TableReport, Target, Verdict,
 };
 pub use store::{Ledger, LedgerError, Put};

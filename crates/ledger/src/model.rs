@@ -31,6 +31,9 @@ pub struct Plan {
     pub session: Session,
     /// How files are read.
     pub read: ReadOptions,
+    /// Rows with values that do not fit that may be left out; more of them fail the import.
+    #[serde(default)]
+    pub max_rejected: u64,
     /// Tables, in the order of their numbers.
     pub tables: Vec<PlannedTable>,
     /// Number of jobs; they are `0..jobs`.
@@ -176,6 +179,9 @@ pub struct JobResult {
     pub table: u32,
     /// Rows encoded.
     pub rows: u64,
+    /// Rows left out because a value does not fit.
+    #[serde(default)]
+    pub rejected: u64,
     /// The sum over all pairs ingested.
     pub pairs: Pairs,
     /// Largest ids used.
@@ -224,6 +230,17 @@ pub struct Conflict {
     pub second: String,
 }
 
+/// A row that was left out because a value does not fit its column.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reject {
+    /// Where it stands.
+    pub place: String,
+    /// What is wrong with it.
+    pub reason: String,
+    /// The row as the source has it, cut if it is long.
+    pub row: String,
+}
+
 /// A table in the outcome.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TableReport {
@@ -233,6 +250,9 @@ pub struct TableReport {
     pub name: String,
     /// Rows imported.
     pub rows: u64,
+    /// Rows left out; `rejects/` in the ledger has them with their reasons.
+    #[serde(default)]
+    pub rejected: u64,
     /// What the workers encoded, and what the table held before.
     pub expected: Pairs,
     /// What TiKV computed; absent where the checksum was switched off.

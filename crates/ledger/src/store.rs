@@ -10,7 +10,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::{
-    Complete, Conflict, FORMAT, Failed, Job, JobFailure, JobId, JobResult, Layout, Outcome, Plan, Verdict,
+    Complete, Conflict, FORMAT, Failed, Job, JobFailure, JobId, JobResult, Layout, Outcome, Plan, Reject,
+    Verdict,
 };
 
 /// Requests in flight while many objects are read or written.
@@ -292,6 +293,12 @@ impl Ledger {
     pub async fn write_conflicts(&self, job: JobId, conflicts: &[Conflict]) -> Result<(), LedgerError> {
         let body = serde_json::to_vec_pretty(conflicts).unwrap_or_default();
         self.create(&self.layout.conflicts(job), Bytes::from(body)).await.map(|_| ())
+    }
+
+    /// Writes the rows that a job left out. Every run of the job leaves out the same.
+    pub async fn write_rejects(&self, job: JobId, rejects: &[Reject]) -> Result<(), LedgerError> {
+        let body = serde_json::to_vec_pretty(rejects).unwrap_or_default();
+        self.create(&self.layout.rejects(job), Bytes::from(body)).await.map(|_| ())
     }
 
     /// Decides the outcome. If another finalizer was first, theirs is returned and stands.

@@ -7,8 +7,8 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _, PutPayload};
 use th_errors::{Code, Fault};
 use th_ledger::{
-    Bases, Chunk, Failed, FORMAT, Job, JobFailure, JobId, JobResult, Ledger, LedgerError, Outcome, Pairs, Plan,
-    Put, Session, Target, Verdict,
+    Bases, Chunk, FORMAT, Failed, Job, JobFailure, JobId, JobResult, Ledger, LedgerError, Outcome, Pairs,
+    Plan, Put, Session, Target, Verdict,
 };
 
 fn ledger() -> (Arc<InMemory>, Ledger) {
@@ -102,7 +102,10 @@ async fn another_plan_in_the_same_place_is_refused_by_name() {
     let (_, ledger) = ledger();
     ledger.write_plan(&plan("s3://b/d", 0), &[]).await.expect("written");
     let error = ledger.write_plan(&plan("s3://b/other", 0), &[]).await.expect_err("refused");
-    assert!(matches!(&error, LedgerError::Conflict { object } if object == "memory:///runs/it/plan.json"), "{error}");
+    assert!(
+        matches!(&error, LedgerError::Conflict { object } if object == "memory:///runs/it/plan.json"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -176,9 +179,14 @@ async fn a_document_of_a_newer_version_is_refused_by_name() {
 async fn a_damaged_document_is_named() {
     let (store, ledger) = ledger();
     for body in ["", "{", "[1]", "{\"format\": 1}", "\u{0}"] {
-        store.put(&Path::from("runs/it/results/00000007.json"), PutPayload::from(body)).await.expect("stored");
+        store
+            .put(&Path::from("runs/it/results/00000007.json"), PutPayload::from(body))
+            .await
+            .expect("stored");
         let error = ledger.result(JobId(7)).await.expect_err("refused");
-        assert!(matches!(&error, LedgerError::Damaged { object, .. } if object.ends_with("it/results/00000007.json")));
+        assert!(
+            matches!(&error, LedgerError::Damaged { object, .. } if object.ends_with("it/results/00000007.json"))
+        );
     }
     let error = ledger.job(JobId(9)).await.expect_err("missing");
     assert!(matches!(&error, LedgerError::Missing { object } if object.ends_with("it/jobs/00000009.json")));

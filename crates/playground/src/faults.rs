@@ -49,6 +49,8 @@ pub enum Effect {
     NotLeader,
     /// Region error EpochNotMatch with the current regions.
     EpochNotMatch,
+    /// Region error EpochNotMatch that names no region.
+    EpochNotMatchAnything,
     /// Region error RegionNotFound.
     RegionNotFound,
     /// Region error ServerIsBusy with this backoff hint.

@@ -86,3 +86,8 @@ output "finalize_command" {
   description = "Starts the finalizer"
   value       = module.thunderhead.finalize_command
 }
+
+output "status_command" {
+  description = "Says how far the import is"
+  value       = module.thunderhead.status_command
+}

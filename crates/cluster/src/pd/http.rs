@@ -59,6 +59,17 @@ struct RuleName {
 }
 
 #[derive(Deserialize)]
+struct SafePoints {
+    #[serde(default)]
+    service_gc_safe_points: Vec<SafePoint>,
+}
+
+#[derive(Deserialize)]
+struct SafePoint {
+    service_id: String,
+}
+
+#[derive(Deserialize)]
 struct Version {
     version: String,
 }
@@ -127,6 +138,19 @@ impl Pd {
     /// Names of the schedulers that run.
     pub async fn schedulers(&self) -> Result<Vec<String>, ClusterError> {
         self.http_json("/pd/api/v1/schedulers").await
+    }
+
+    /// Names of the schedulers that are paused, by whomever.
+    pub async fn paused_schedulers(&self) -> Result<Vec<String>, ClusterError> {
+        let names: Option<Vec<String>> = self.http_json("/pd/api/v1/schedulers?status=paused").await?;
+        Ok(names.unwrap_or_default())
+    }
+
+    /// Names of the holds on garbage collection that start with `prefix`.
+    pub async fn service_safe_points(&self, prefix: &str) -> Result<Vec<String>, ClusterError> {
+        let all: SafePoints = self.http_json("/pd/api/v1/gc/safepoint").await?;
+        let names = all.service_gc_safe_points.into_iter().map(|held| held.service_id);
+        Ok(names.filter(|name| name.starts_with(prefix)).collect())
     }
 
     /// Pauses a scheduler for `duration`; zero resumes it.

@@ -1,24 +1,26 @@
 //! Client of TiDB: SQL, and the HTTP status API for what SQL does not show.
 
 mod ids;
+mod query;
 mod status;
 
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mysql_async::prelude::Queryable as _;
-use mysql_async::{Opts, OptsBuilder, Pool, PoolConstraints, PoolOpts, SslOpts, Value};
+use mysql_async::{Opts, OptsBuilder, Pool, PoolConstraints, PoolOpts, SslOpts};
 use th_env::Env;
 
 pub use self::ids::{IdKind, NextId, RebaseTo};
+use self::query::{bounded, query_on, usable};
 pub use self::status::Settings;
 use crate::net::Http;
 use crate::options::TidbOptions;
 use crate::{ClusterError, ClusterOptions, ErrorKind, RangeChecksum};
 
-/// Tries to get a connection.
+/// Tries to get a connection, and of a statement whose connection broke.
 const ATTEMPTS: u32 = 4;
+/// TiDB's numbers for a database, a table and a key that exist: after a lost answer they are our own.
+const DONE_ALREADY: [u16; 3] = [1007, 1050, 1061];
 
 /// Session variables of an import, set where the server knows them.
 const SESSION: [(&str, &str); 10] = [
@@ -135,10 +137,7 @@ impl Tidb {
                 bounded(&self.inner.endpoint, "connect", self.inner.timeout, self.inner.pool.get_conn());
             match connecting.await {
                 Err(error) if error.is_retryable() && attempt + 1 < ATTEMPTS => {
-                    tracing::warn!(%error, attempt, "connecting to tidb is tried again");
-                    let env = &self.inner.env;
-                    let wait = env.backoff(attempt, Duration::from_millis(200), Duration::from_secs(5));
-                    env.sleep(wait, "tidb does not answer").await;
+                    self.back_off(attempt, &error, "connecting to tidb is tried again").await;
                     attempt += 1;
                 }
                 result => return result,
@@ -151,8 +150,28 @@ impl Tidb {
         self.query_within(sql, self.inner.timeout).await
     }
 
-    /// Runs a query within `limit`. It is not repeated: the caller knows whether it may be.
+    /// Runs a query within `limit`, and again when the connection broke or TiDB was busy: every statement
+    /// of an import may be run twice. What a lost answer had made already ([`DONE_ALREADY`]) is done.
     pub async fn query_within(&self, sql: &str, limit: Duration) -> Result<SqlRows, ClusterError> {
+        let mut attempt = 0;
+        loop {
+            let error = match self.query_once(sql, limit).await {
+                Err(error) => error,
+                rows => return rows,
+            };
+            if attempt > 0 && DONE_ALREADY.iter().any(|&code| error.kind() == (ErrorKind::Sql { code })) {
+                return Ok(SqlRows::default());
+            }
+            // A statement that took longer than its limit would do so again.
+            if !error.is_retryable() || error.kind() == ErrorKind::Timeout || attempt + 1 >= ATTEMPTS {
+                return Err(error);
+            }
+            self.back_off(attempt, &error, "a statement is run again").await;
+            attempt += 1;
+        }
+    }
+
+    async fn query_once(&self, sql: &str, limit: Duration) -> Result<SqlRows, ClusterError> {
         let mut connection = self.connection().await?;
         let result = query_on(&self.inner.endpoint, &mut connection, sql, limit).await;
         if let Err(error) = &result
@@ -162,6 +181,12 @@ impl Tidb {
             drop(tokio::time::timeout(Duration::from_secs(1), connection.disconnect()).await);
         }
         result
+    }
+
+    async fn back_off(&self, attempt: u32, error: &ClusterError, reason: &str) {
+        tracing::warn!(%error, attempt, reason);
+        let env = &self.inner.env;
+        env.sleep(env.backoff(attempt, Duration::from_millis(200), Duration::from_secs(5)), reason).await;
     }
 
     /// Runs statements that return no rows, one after the other, on one connection.
@@ -191,13 +216,33 @@ impl Tidb {
     /// Runs a `CREATE TABLE` (or VIEW) statement with `db` as the current database. A table that exists already is no
     /// error; whether it is the same is for the caller to see in its [`Tidb::table_info`].
     pub async fn create_table(&self, db: &str, statement: &str, limit: Duration) -> Result<(), ClusterError> {
+        let mut attempt = 0;
+        loop {
+            match self.create_table_once(db, statement, limit).await {
+                Err(error) if error.kind() == (ErrorKind::Sql { code: 1050 }) => return Ok(()),
+                Err(error)
+                    if error.is_retryable()
+                        && error.kind() != ErrorKind::Timeout
+                        && attempt + 1 < ATTEMPTS =>
+                {
+                    self.back_off(attempt, &error, "a table is created again").await;
+                    attempt += 1;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    async fn create_table_once(
+        &self,
+        db: &str,
+        statement: &str,
+        limit: Duration,
+    ) -> Result<(), ClusterError> {
         let mut connection = self.connection().await?;
         let endpoint = &self.inner.endpoint;
         query_on(endpoint, &mut connection, &format!("USE {}", quote_name(db)), limit).await?;
-        match query_on(endpoint, &mut connection, statement, limit).await {
-            Err(error) if error.kind() == (ErrorKind::Sql { code: 1050 }) => Ok(()),
-            result => result.map(drop),
-        }
+        query_on(endpoint, &mut connection, statement, limit).await.map(drop)
     }
 
     /// Whether a table has no row that SQL can see.
@@ -305,89 +350,6 @@ fn base_options(options: &TidbOptions, cluster: &ClusterOptions, port: u16) -> O
         // Saves a round trip on connecting; statements here are small.
         .max_allowed_packet(Some(64 << 20))
         .wait_timeout(Some(28800))
-}
-
-/// The statements that the server accepts; one it refuses (an older server, fewer privileges) is left out.
-async fn usable(
-    env: &Env,
-    endpoint: &str,
-    timeout: Duration,
-    options: Opts,
-    wanted: Vec<String>,
-) -> Result<Vec<String>, ClusterError> {
-    let mut attempt = 0;
-    let mut connection = loop {
-        match bounded(endpoint, "connect", timeout, mysql_async::Conn::new(options.clone())).await {
-            Err(error) if error.is_retryable() && attempt + 1 < ATTEMPTS => {
-                tracing::warn!(%error, attempt, "connecting to tidb is tried again");
-                let wait = env.backoff(attempt, Duration::from_millis(200), Duration::from_secs(5));
-                env.sleep(wait, "tidb does not answer").await;
-                attempt += 1;
-            }
-            result => break result?,
-        }
-    };
-    let mut usable = Vec::with_capacity(wanted.len());
-    for statement in wanted {
-        match query_on(endpoint, &mut connection, &statement, timeout).await {
-            Ok(_) => usable.push(statement),
-            Err(error) if matches!(error.kind(), ErrorKind::Sql { .. } | ErrorKind::Rejected) => {
-                tracing::debug!(%error, statement, "a session variable is not set");
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    drop(tokio::time::timeout(timeout, connection.disconnect()).await);
-    Ok(usable)
-}
-
-async fn query_on(
-    endpoint: &str,
-    connection: &mut mysql_async::Conn,
-    sql: &str,
-    limit: Duration,
-) -> Result<SqlRows, ClusterError> {
-    // The beginning says what it was; the rest may be a whole table definition.
-    let what: String = sql.chars().take(100).collect();
-    let run = async {
-        let mut result = connection.query_iter(sql).await?;
-        let columns = result
-            .columns()
-            .map(|columns| columns.iter().map(|column| column.name_str().into_owned()).collect())
-            .unwrap_or_default();
-        let rows = result.collect::<mysql_async::Row>().await?;
-        result.drop_result().await?;
-        let cells = |row: mysql_async::Row| row.unwrap().into_iter().map(text_of).collect();
-        Ok(SqlRows { columns, rows: rows.into_iter().map(cells).collect() })
-    };
-    bounded(endpoint, &what, limit, run).await
-}
-
-/// Servers answer text queries with bytes; other forms are printed.
-fn text_of(value: Value) -> Option<String> {
-    match value {
-        Value::NULL => None,
-        Value::Bytes(bytes) => Some(
-            String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into()),
-        ),
-        Value::Int(number) => Some(number.to_string()),
-        Value::UInt(number) => Some(number.to_string()),
-        Value::Float(number) => Some(number.to_string()),
-        Value::Double(number) => Some(number.to_string()),
-        other => Some(other.as_sql(true).trim_matches('\'').to_owned()),
-    }
-}
-
-async fn bounded<T>(
-    endpoint: &str,
-    what: &str,
-    limit: Duration,
-    run: impl Future<Output = Result<T, mysql_async::Error>>,
-) -> Result<T, ClusterError> {
-    match tokio::time::timeout(limit, run).await {
-        Ok(result) => result.map_err(|error| ClusterError::from_mysql(endpoint, what, &error)),
-        Err(_) => Err(ClusterError::timeout(endpoint, what, limit)),
-    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,8 @@
 //! SQL errors with TiDB's numbers and texts.
 
+/// What clients call a connection that broke.
+const LOST_CONNECTION: u16 = 2013;
+
 /// An error as it goes over the wire.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message} ({code})")]
@@ -73,6 +76,16 @@ impl SqlError {
 
     pub(crate) fn no_such_table(db: &str, table: &str) -> Self {
         Self::new(1146, format!("Table '{db}.{table}' doesn't exist"))
+    }
+
+    /// The connection breaks; no server sends this, a client notices it.
+    pub(crate) fn lost_connection() -> Self {
+        Self::new(LOST_CONNECTION, "Lost connection to MySQL server during query")
+    }
+
+    /// Whether the connection breaks instead of answering.
+    pub(crate) fn is_lost_connection(&self) -> bool {
+        self.code == LOST_CONNECTION
     }
 
     /// The five characters that classify the error.

@@ -4,7 +4,8 @@
 //! error that says so. There are no transactions: what a statement writes is committed with it.
 
 pub(crate) mod admin;
-pub(crate) mod alter;
+pub(crate) mod aggregate;
+mod alter;
 pub(crate) mod catalog;
 pub(crate) mod ddl;
 pub(crate) mod error;

@@ -8,9 +8,10 @@ use th_expr::{Bound, Expr};
 use th_types::{Context, Datum, FieldType};
 use tokio::sync::mpsc;
 
+use crate::tidb::aggregate::{State, compare, result_type};
 use crate::tidb::error::SqlError;
 use crate::tidb::outcome::{Outcome, ResultColumn, ResultRow, ResultRows};
-use crate::tidb::relation::{Relation, RelationColumns, integer_type};
+use crate::tidb::relation::{Relation, RelationColumns};
 use crate::tidb::rows;
 use crate::tidb::statement::{Aggregate, Item, Select};
 
@@ -71,11 +72,7 @@ impl Plan {
                 Item::Aggregate { function, argument, name } => {
                     let argument =
                         argument.as_ref().map(|text| bind(text, &relation, "field list")).transpose()?;
-                    let field_type = match (function, &argument) {
-                        (Aggregate::Min | Aggregate::Max, Some(bound)) => bound.field_type().clone(),
-                        (Aggregate::Sum, Some(bound)) => sum_type(bound.field_type()),
-                        _ => integer_type(),
-                    };
+                    let field_type = result_type(*function, argument.as_ref().map(Bound::field_type));
                     columns.push(ResultColumn { name: name.clone(), wire: rows::wire(&field_type) });
                     outputs.push(Output::Aggregate { function: *function, argument, field_type });
                 }
@@ -242,12 +239,12 @@ impl Plan {
             }
             let states = groups.entry(key).or_insert_with(fresh);
             for (output, state) in outputs.iter().zip(states) {
-                state.add(output, &row, &context)?;
+                output.gather(state, &row, &context)?;
             }
             Ok(ControlFlow::Continue(()))
         })?;
         let rows = groups.into_values().map(|states| {
-            outputs.iter().zip(states).map(|(output, state)| state.finish(output, &context)).collect()
+            outputs.iter().zip(states).map(|(output, state)| output.finish(state, &context)).collect()
         });
         Ok(cut(rows, offset, limit))
     }
@@ -267,6 +264,29 @@ impl Output {
         matches!(self, Output::Aggregate { function: Aggregate::Count, argument: None, .. })
     }
 
+    /// Takes a row into a group: its value into the aggregate, or, elsewhere, the group's first value.
+    fn gather(&self, state: &mut State, row: &[Datum<'static>], context: &Context) -> Result<(), SqlError> {
+        match self {
+            Output::Aggregate { function, argument: Some(bound), .. } => {
+                state.add(*function, bound.eval(row, context)?, bound.field_type(), context);
+                Ok(())
+            }
+            Output::Aggregate { function, argument: None, field_type } => {
+                state.add(*function, Datum::Int(1), field_type, context);
+                Ok(())
+            }
+            _ => state.keep_first(|| self.datum(row, context)),
+        }
+    }
+
+    fn finish(&self, state: State, context: &Context) -> Option<Vec<u8>> {
+        let function = match self {
+            Output::Aggregate { function, .. } => Some(*function),
+            _ => None,
+        };
+        state.finish(function, self.field_type(), context)
+    }
+
     fn datum(&self, row: &[Datum<'static>], context: &Context) -> Result<Datum<'static>, SqlError> {
         match self {
             Output::Column { offset, .. } => Ok(row.get(*offset).cloned().unwrap_or_default()),
@@ -274,85 +294,6 @@ impl Output {
             Output::Aggregate { .. } => Ok(Datum::Null),
         }
     }
-}
-
-/// What an aggregate has gathered of one group; for other outputs, the first row's value.
-#[derive(Default)]
-struct State {
-    count: u64,
-    distinct: HashSet<Vec<u8>>,
-    value: Option<Datum<'static>>,
-    sum: f64,
-    exact: i128,
-}
-
-impl State {
-    fn add(&mut self, output: &Output, row: &[Datum<'static>], context: &Context) -> Result<(), SqlError> {
-        let Output::Aggregate { function, argument, field_type } = output else {
-            if self.value.is_none() {
-                self.value = Some(output.datum(row, context)?);
-            }
-            return Ok(());
-        };
-        let datum = match argument {
-            Some(bound) => bound.eval(row, context)?,
-            None => Datum::Int(1),
-        };
-        if datum.is_null() {
-            return Ok(());
-        }
-        self.count += 1;
-        match function {
-            Aggregate::Count => {}
-            Aggregate::CountDistinct => {
-                let of = argument.as_ref().map_or(field_type, Bound::field_type);
-                self.distinct.extend(rows::text(&datum, of, context));
-            }
-            Aggregate::Sum => match &datum {
-                Datum::Int(n) => self.exact += i128::from(*n),
-                Datum::Uint(n) => self.exact += i128::from(*n),
-                other => {
-                    let text =
-                        argument.as_ref().and_then(|bound| rows::text(other, bound.field_type(), context));
-                    let text = String::from_utf8(text.unwrap_or_default()).unwrap_or_default();
-                    self.sum += text.parse::<f64>().unwrap_or(0.0);
-                }
-            },
-            Aggregate::Min | Aggregate::Max => {
-                let better = self.value.as_ref().is_none_or(|best| {
-                    let order = compare(&datum, best);
-                    if *function == Aggregate::Min { order.is_lt() } else { order.is_gt() }
-                });
-                if better {
-                    self.value = Some(datum);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn finish(self, output: &Output, context: &Context) -> Option<Vec<u8>> {
-        match output {
-            Output::Aggregate { function: Aggregate::Count, .. } => Some(self.count.to_string().into_bytes()),
-            Output::Aggregate { function: Aggregate::CountDistinct, .. } => {
-                Some(self.distinct.len().to_string().into_bytes())
-            }
-            Output::Aggregate { function: Aggregate::Sum, argument, .. } => {
-                let exact = argument.as_ref().is_some_and(|bound| bound.field_type().is_integer());
-                (self.count > 0)
-                    .then(|| if exact { self.exact.to_string() } else { self.sum.to_string() }.into_bytes())
-            }
-            _ => self.value.and_then(|value| rows::text(&value, output.field_type(), context)),
-        }
-    }
-}
-
-fn sum_type(argument: &FieldType) -> FieldType {
-    let integer = argument.is_integer();
-    let mut field_type =
-        FieldType::new(if integer { th_types::tp::NEW_DECIMAL } else { th_types::tp::DOUBLE });
-    field_type.flen = 65;
-    field_type
 }
 
 fn holds(filter: Option<&Bound>, row: &[Datum<'static>], context: &Context) -> Result<bool, SqlError> {
@@ -369,25 +310,4 @@ fn project(outputs: &[Output], row: &[Datum<'static>], context: &Context) -> Res
 fn cut(rows: impl Iterator<Item = ResultRow>, offset: u64, limit: Option<u64>) -> Vec<ResultRow> {
     let bound = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
     rows.skip(bound(offset)).take(limit.map_or(usize::MAX, bound)).collect()
-}
-
-/// An order for ORDER BY, MIN and MAX: NULL first; numbers by value; text by bytes (collations aside).
-fn compare(left: &Datum<'_>, right: &Datum<'_>) -> Ordering {
-    use Datum::*;
-    match (left, right) {
-        (Null, Null) => Ordering::Equal,
-        (Null, _) => Ordering::Less,
-        (_, Null) => Ordering::Greater,
-        (Int(a), Int(b)) => a.cmp(b),
-        (Uint(a) | Enum(a) | Set(a), Uint(b) | Enum(b) | Set(b)) => a.cmp(b),
-        (Int(a), Uint(b)) => i128::from(*a).cmp(&i128::from(*b)),
-        (Uint(a), Int(b)) => i128::from(*a).cmp(&i128::from(*b)),
-        (Float32(a), Float32(b)) => a.total_cmp(b),
-        (Float64(a), Float64(b)) => a.total_cmp(b),
-        (Decimal(a), Decimal(b)) => a.cmp(b),
-        (Bytes(a) | Bit(a) | Vector(a), Bytes(b) | Bit(b) | Vector(b)) => a.cmp(b),
-        (Time(a), Time(b)) => a.compare(b),
-        (Duration(a), Duration(b)) => a.nanos.cmp(&b.nanos),
-        _ => format!("{left:?}").cmp(&format!("{right:?}")),
-    }
 }

@@ -227,6 +227,7 @@ impl Connection {
 
     async fn answer(&mut self, outcome: Result<Outcome, SqlError>, binary: bool) -> io::Result<()> {
         let (columns, rows) = match outcome {
+            Err(error) if error.is_lost_connection() => return Err(io::ErrorKind::ConnectionReset.into()),
             Err(error) => {
                 self.packets.queue_error(&error);
                 return Ok(());

@@ -84,14 +84,14 @@ impl Session {
         let lost = match self.tidb.cluster.strike(RequestKind::Sql, None, None).await {
             Some(Effect::Error { message }) => return Err(SqlError::unknown(message)),
             Some(Effect::LoseAnswer) => true,
-            Some(_) => return Err(SqlError::new(2013, "Lost connection to MySQL server during query")),
+            Some(_) => return Err(SqlError::lost_connection()),
             None => false,
         };
         let outcome = match parse(sql)? {
             None => Ok(Outcome::done()),
             Some(statement) => self.run(statement).await,
         };
-        if lost { Err(SqlError::new(2013, "Lost connection to MySQL server during query")) } else { outcome }
+        if lost { Err(SqlError::lost_connection()) } else { outcome }
     }
 
     async fn run(&mut self, statement: Statement) -> Result<Outcome, SqlError> {

@@ -135,7 +135,7 @@ pub(crate) struct Show {
 pub(crate) enum Item {
     /// `*` or `t.*`.
     Star,
-    /// COUNT(*), COUNT(1), COUNT(x), SUM(x), MIN(x), MAX(x).
+    /// COUNT(*), COUNT(1), COUNT(x), SUM(x), MIN(x), MAX(x), BIT_XOR(x), BIT_AND(x), BIT_OR(x).
     Aggregate { function: Aggregate, argument: Option<String>, name: String },
     /// An expression and the column's name.
     Expression { text: String, name: String },
@@ -149,6 +149,9 @@ pub(crate) enum Aggregate {
     Sum,
     Min,
     Max,
+    BitXor,
+    BitAnd,
+    BitOr,
 }
 
 /// A SELECT of one table or of none.

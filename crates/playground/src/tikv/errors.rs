@@ -56,6 +56,7 @@ pub(crate) fn injected(effect: &Effect, regions: &RegionMap, region_id: u64) -> 
     Some(match effect {
         Effect::NotLeader => region.map_or_else(|| region_not_found(region_id), not_leader),
         Effect::EpochNotMatch => epoch_not_match("injected".into(), region),
+        Effect::EpochNotMatchAnything => epoch_not_match("injected".into(), None),
         Effect::RegionNotFound => region_not_found(region_id),
         Effect::ServerIsBusy { backoff_ms } => errorpb::Error {
             message: "injected".into(),

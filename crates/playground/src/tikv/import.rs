@@ -195,6 +195,12 @@ fn apply(store: &StoreNode, files: &[(String, PathBuf)]) -> Result<(), String> {
     Ok(())
 }
 
+/// Write and Upload have no region errors: a store without space says so in its own words, anything
+/// else by its text.
+fn file_refusal(error: &errorpb::Error) -> Status {
+    unknown(if error.disk_full.is_some() { "DiskSpaceNotEnough" } else { error.message.as_str() })
+}
+
 /// `2.992s`, `3s`, `15ms` as Rust prints a duration.
 fn seconds_text(millis: u64) -> String {
     format!("{:?}", std::time::Duration::from_millis(millis))
@@ -232,7 +238,7 @@ impl ImportSst for ImportService {
         };
         let struck = meet_faults(&self.cluster, self.store.id, RequestKind::Upload, meta.region_id).await?;
         if let Struck::Region(error) = &struck {
-            return Err(unknown(error.message.clone()));
+            return Err(file_refusal(error));
         }
         let dir = self.store.import.dir.clone();
         let mut file = blocking(move || UploadFile::create(&dir, meta)).await??;
@@ -317,7 +323,7 @@ impl ImportSst for ImportService {
         };
         let struck = meet_faults(&self.cluster, self.store.id, RequestKind::Write, meta.region_id).await?;
         if let Struck::Region(error) = &struck {
-            return Err(unknown(error.message.clone()));
+            return Err(file_refusal(error));
         }
         self.check_write_epoch(&meta)?;
         let mut files = WriteFiles::new(&self.store.import.dir, meta, txn_source)?;

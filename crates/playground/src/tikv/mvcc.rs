@@ -19,6 +19,9 @@ pub(crate) enum ReadError {
     /// A record is not TiKV's.
     #[error("{0}")]
     Record(#[from] SstError),
+    /// A key is not TiKV's.
+    #[error("{0}")]
+    Key(#[from] memcomparable::Broken),
     /// A commit record's long value is missing.
     #[error("default value not found for a key of {0} bytes")]
     ValueMissing(usize),

@@ -108,6 +108,19 @@ pub(super) async fn patch_label_rules(State(state): State<PdHttp>, body: Bytes) 
     stored.map_or_else(internal, |_| Json("Update region label rules successfully.").into_response())
 }
 
+pub(super) async fn safe_points(State(state): State<PdHttp>) -> Json<Value> {
+    Json(state.cluster.pd.look(state.now(), |data| {
+        let services: Vec<Value> = data
+            .services
+            .iter()
+            .map(|(id, held)| {
+                json!({"service_id": id, "expired_at": held.expires_at, "safe_point": held.safe_point})
+            })
+            .collect();
+        json!({"service_gc_safe_points": services, "gc_safe_point": data.gc_safe_point})
+    }))
+}
+
 pub(super) async fn schedulers(
     State(state): State<PdHttp>,
     Query(query): Query<BTreeMap<String, String>>,

@@ -47,6 +47,7 @@ pub(crate) fn routes(state: PdHttp) -> Router {
         .route("/config/region-label/rules", get(leases::label_rules).patch(leases::patch_label_rules))
         .route("/config/region-label/rule", post(leases::set_label_rule))
         .route("/config/region-label/rule/{id}", get(leases::label_rule).delete(leases::delete_label_rule))
+        .route("/gc/safepoint", get(leases::safe_points))
         .route("/schedulers", get(leases::schedulers))
         .route("/schedulers/{name}", post(leases::pause_scheduler))
         .route("/cluster", get(cluster_info))

@@ -146,6 +146,9 @@ fn aggregate(text: &str, name: &str) -> Option<Item> {
         ("sum", Aggregate::Sum),
         ("min", Aggregate::Min),
         ("max", Aggregate::Max),
+        ("bit_xor", Aggregate::BitXor),
+        ("bit_and", Aggregate::BitAnd),
+        ("bit_or", Aggregate::BitOr),
     ]
     .into_iter()
     .find(|(word, _)| cursor.word(word))?

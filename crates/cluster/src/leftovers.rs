@@ -1,0 +1,92 @@
+//! What imports of ours hold in a cluster, or have left there, and giving it back.
+//!
+//! Everything expires by itself ([`crate::lease`]), so nobody *has* to clean up; this is for those who
+//! do not want to wait, and for those who want to be sure. Names that do not start like ours are never
+//! touched.
+
+use std::collections::BTreeSet;
+
+use crate::lease::{LABEL_PREFIX, SERVICE_PREFIX, switch_all};
+use crate::{ClusterError, ImportMode, Pd, Tikv};
+
+/// State of ours in a cluster.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Leftovers {
+    /// Label rules that keep PD from scheduling a table's regions, `thunderhead/{import}/{holder}`.
+    pub label_rules: Vec<String>,
+    /// Holds on garbage collection, `thunderhead-{import}-{holder}`.
+    pub safe_points: Vec<String>,
+    /// Paused schedulers. PD does not say by whom; a pause ends by itself.
+    pub paused_schedulers: Vec<String>,
+}
+
+impl Leftovers {
+    /// Finds what imports (or this one alone) hold.
+    pub async fn find(pd: &Pd, import_id: Option<&str>) -> Result<Self, ClusterError> {
+        let rules = match import_id {
+            Some(id) => format!("{LABEL_PREFIX}{id}/"),
+            None => LABEL_PREFIX.to_owned(),
+        };
+        let services = match import_id {
+            Some(id) => format!("{SERVICE_PREFIX}{id}-"),
+            None => SERVICE_PREFIX.to_owned(),
+        };
+        Ok(Self {
+            label_rules: pd.label_rules(&rules).await?,
+            safe_points: pd.service_safe_points(&services).await?,
+            paused_schedulers: pd.paused_schedulers().await?,
+        })
+    }
+
+    /// Whether there is nothing that carries our name.
+    pub fn is_empty(&self) -> bool {
+        self.label_rules.is_empty() && self.safe_points.is_empty()
+    }
+
+    /// Imports that hold something, by the names of their rules.
+    pub fn imports(&self) -> BTreeSet<&str> {
+        let of = |rule: &'_ String| -> Option<usize> { rule.strip_prefix(LABEL_PREFIX)?.find('/') };
+        self.label_rules
+            .iter()
+            .filter_map(|rule| rule.get(LABEL_PREFIX.len()..LABEL_PREFIX.len() + of(rule)?))
+            .collect()
+    }
+
+    /// Gives all of it back; with `normal_mode` stores leave import mode, too. Looks again afterwards: what
+    /// is returned is still there, because a running import renews it.
+    pub async fn restore(
+        &self,
+        pd: &Pd,
+        tikv: &Tikv,
+        import_id: Option<&str>,
+        normal_mode: bool,
+    ) -> Result<Self, ClusterError> {
+        pd.delete_label_rules(&self.label_rules).await?;
+        for service in &self.safe_points {
+            pd.update_service_safe_point(service, 0, 0).await?;
+        }
+        if normal_mode {
+            switch_all(pd, tikv, ImportMode::Normal, &[]).await?;
+        }
+        Self::find(pd, import_id).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn imports_are_known_by_their_rules() {
+        let leftovers = Leftovers {
+            label_rules: ["thunderhead/a/finalizer", "thunderhead/a/worker-1", "thunderhead/b-2/x", "odd"]
+                .map(str::to_owned)
+                .to_vec(),
+            ..Leftovers::default()
+        };
+        assert_eq!(leftovers.imports(), BTreeSet::from(["a", "b-2"]));
+        assert!(!leftovers.is_empty());
+        let paused = vec!["balance-leader-scheduler".to_owned()];
+        assert!(Leftovers { paused_schedulers: paused, ..Leftovers::default() }.is_empty());
+    }
+}
