@@ -52,7 +52,8 @@ pub fn decode_key_values(
 ) -> Result<Vec<Datum<'static>>, KeyError> {
     let mut datums = Vec::new();
     let mut rest = encoded;
-    while !rest.is_empty() && !(datums.len() >= types.len().max(1) && rest.iter().all(|&byte| byte == 0)) {
+    let is_padding = |rest: &[u8]| rest.iter().all(|&byte| byte == 0);
+    while !rest.is_empty() && (datums.len() < types.len().max(1) || !is_padding(rest)) {
         let (value, after) = rest.split_at_checked(datum_len(rest)?).unwrap_or((rest, &[]));
         rest = after;
         let by_flag = match value.first() {
