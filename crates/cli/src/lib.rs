@@ -5,6 +5,7 @@
 
 pub mod dev;
 pub mod import;
+mod inspect;
 mod playground;
 mod progress;
 mod status;
@@ -37,6 +38,9 @@ enum Command {
     Status(Box<status::StatusArgs>),
     /// Start an embedded cluster to try things on
     Playground(playground::PlaygroundArgs),
+    /// Look at stored bytes: keys, values, SST files
+    #[command(subcommand)]
+    Inspect(inspect::InspectCommand),
     /// Explain an error code
     Explain {
         /// Like TH0007
@@ -60,6 +64,7 @@ pub fn main() -> ExitCode {
         Command::Finalize(args) => service::main(|env| th_finalizer::command::run(*args, env)),
         Command::Status(args) => service::main(|env| status::run(*args, env)),
         Command::Playground(args) => service::main(|_| playground::run(args)),
+        Command::Inspect(command) => inspect::run(command),
         Command::Explain { code } => {
             print!("{}", code.page());
             ExitCode::SUCCESS

@@ -172,7 +172,8 @@ fn a_default_of_the_current_date_has_no_clock() {
     let mut encoder = Encoder::new(Arc::new(table), EncoderOptions { context, ..options(true) })
         .expect("the table compiles");
     let value = &pairs(&mut encoder, &[Value::Uint(1)], 1)[0].1;
-    let packed = ((2023_u64 * 13 + 11) << 5 | 14) << 17 << 24;
+    let date = (2023_u64 * 13 + 11) * 32 + 14;
+    let packed = date << 41;
     let packed = hex(&packed.to_le_bytes());
     assert_eq!(*value, format!("8000020000000203080010 00{packed}{packed}").replace(' ', ""));
 }

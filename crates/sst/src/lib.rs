@@ -16,7 +16,9 @@
 mod build;
 mod error;
 pub mod mvcc;
+mod read;
 
 pub use build::{BuiltSst, ColumnFamily, Compression, MvccSstWriter, SstFile, SstOptions, build};
 pub use error::SstError;
+pub use read::read;
 pub use th_memcomparable as memcomparable;

@@ -66,3 +66,23 @@ fn equal_or_falling_keys_are_refused_with_their_number() {
     assert!(matches!(none, SstError::ZeroCommitTs));
     assert!(build([], 1, SstOptions::default(), dir.path()).unwrap().is_empty());
 }
+
+#[test]
+fn a_file_is_read_back_in_order_and_only_as_far_as_wanted() {
+    let dir = tempfile::tempdir().unwrap();
+    let pairs: Vec<([u8; 4], Vec<u8>)> = (0..10u32).map(|n| (n.to_be_bytes(), vec![b'v'; 3])).collect();
+    let borrowed = pairs.iter().map(|(k, v)| (&k[..], &v[..]));
+    let files = build(borrowed, 77, SstOptions::default(), dir.path()).unwrap();
+    let path = dir.path().join("write.sst");
+    std::fs::write(&path, &files[0].bytes).unwrap();
+    let mut keys = Vec::new();
+    th_sst::read(&path, dir.path(), |key, value| {
+        assert_eq!(mvcc::decode_write(value).unwrap().short_value, Some(&b"vvv"[..]));
+        keys.push(mvcc::decode_data_key(key).unwrap());
+        keys.len() < 3
+    })
+    .unwrap();
+    let expected: Vec<(Vec<u8>, u64)> = (0..3u32).map(|n| (n.to_be_bytes().to_vec(), 77)).collect();
+    assert_eq!(keys, expected);
+    assert!(path.exists(), "the file stays");
+}

@@ -4,11 +4,12 @@ use th_types::{Context, Datum, Decimal, Duration, FieldType, Json, Time, TimeKin
 
 use crate::cell::Class;
 use crate::encode::class_of;
-use crate::keys::{decode_bytes, flag, float_from_comparable, int_from_bytes};
+use crate::keys::{KeyError, datum_len, decode_bytes, flag, float_from_comparable, int_from_bytes};
 use crate::row::{read_int, read_uint};
 
-/// Reads a column as a row value stores it; `None` if the bytes are not of its type.
-pub(crate) fn from_row(bytes: &[u8], field_type: &FieldType, context: &Context) -> Option<Datum<'static>> {
+/// Reads a column as a row value stores it; `None` if the bytes are not of its type. A TIMESTAMP stands in
+/// the context's zone.
+pub fn decode_column(bytes: &[u8], field_type: &FieldType, context: &Context) -> Option<Datum<'static>> {
     match class_of(field_type)? {
         Class::Int | Class::Duration => Some(from_int(read_int(bytes)?, field_type)),
         Class::Uint => from_uint(read_uint(bytes)?, field_type, context),
@@ -40,6 +41,31 @@ pub(crate) fn from_key(encoded: &[u8], field_type: &FieldType, context: &Context
         }
         _ => None,
     }
+}
+
+/// The values of a key, one after the other, each with its flag: as many as `types` says by their types,
+/// further ones as what their flags say. Strings are sort keys. Zeros that fill a handle up are no values.
+pub fn decode_key_values(
+    encoded: &[u8],
+    types: &[&FieldType],
+    context: &Context,
+) -> Result<Vec<Datum<'static>>, KeyError> {
+    let mut datums = Vec::new();
+    let mut rest = encoded;
+    let is_padding = |rest: &[u8]| rest.iter().all(|&byte| byte == 0);
+    while !rest.is_empty() && (datums.len() < types.len().max(1) || !is_padding(rest)) {
+        let (value, after) = rest.split_at_checked(datum_len(rest)?).unwrap_or((rest, &[]));
+        rest = after;
+        let by_flag = match value.first() {
+            Some(&flag::UINT) => FieldType { flag: th_types::flag::UNSIGNED, ..FieldType::new(tp::LONGLONG) },
+            Some(&flag::FLOAT) => FieldType::new(tp::DOUBLE),
+            Some(&flag::DURATION) => FieldType::new(tp::DURATION),
+            _ => FieldType::new(tp::LONGLONG),
+        };
+        let field_type = types.get(datums.len()).copied().unwrap_or(&by_flag);
+        datums.push(from_key(value, field_type, context).ok_or(KeyError::NotTableKey)?);
+    }
+    Ok(datums)
 }
 
 /// A handle column of `pk_is_handle`.

@@ -7,6 +7,7 @@ mod index;
 mod table;
 mod text;
 
+pub use column::{decode_column, decode_key_values};
 pub use index::{IndexEntry, decode_index_key, decode_index_value};
 pub use table::RowDecoder;
 pub use text::datum_text;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use th_schema::{ColumnInfo, SchemaState, Table};
 use th_types::{Context, Datum, convert, flag};
 
-use super::column::{from_int_handle, from_key, from_row};
+use super::column::{decode_column, from_int_handle, from_key};
 use crate::encode::{Constant, TableExpression, class_of, key_collation, origin_default, zero};
 use crate::keys::{Handle, KeyParts, datum_len, decode_key};
 use crate::row::RowView;
@@ -75,7 +75,7 @@ impl RowDecoder {
         let mut datums = Vec::with_capacity(info.columns.len());
         for column in &info.columns {
             datums.push(match row.get(column.id) {
-                Some(Some(bytes)) => from_row(bytes, &column.field_type, context).ok_or_else(|| {
+                Some(Some(bytes)) => decode_column(bytes, &column.field_type, context).ok_or_else(|| {
                     DecodeError::Column { column: column.name.original.clone(), kind: "value of its type" }
                 })?,
                 Some(None) => Datum::Null,

@@ -23,6 +23,8 @@ pub(crate) struct RowScratch {
 pub(crate) struct KeyScratch {
     /// A sort key.
     pub(crate) sort_key: Vec<u8>,
+    /// The partition columns of RANGE COLUMNS and LIST COLUMNS, as bytes that compare like them.
+    pub(crate) partition: Vec<u8>,
     /// Restored data of an index value.
     pub(crate) restored: RowWriter,
 }

@@ -2,6 +2,7 @@
 
 mod constant;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use th_collation::Collation;
@@ -167,9 +168,8 @@ impl PartitionPlan {
             },
             Rule::RangeColumns { columns, bounds } => {
                 let key = row_key(columns, row, keys);
-                let first = bounds.partition_point(|bound| {
-                    bound.as_ref().is_some_and(|bound| bound.as_slice() <= key.as_slice())
-                });
+                let first = bounds
+                    .partition_point(|bound| bound.as_ref().is_some_and(|bound| bound.as_slice() <= key));
                 if first == bounds.len() {
                     return Err(no_partition("from column_list"));
                 }
@@ -199,7 +199,7 @@ impl PartitionPlan {
             }
             Rule::ListColumns { columns, values, default } => {
                 let key = row_key(columns, row, keys);
-                let found = values.get(&key).copied();
+                let found = values.get(key).copied();
                 found.or(*default).ok_or_else(|| no_partition("from column_list"))?
             }
         };
@@ -261,24 +261,25 @@ fn integer(datum: Datum<'_>, context: &Context) -> Result<Option<i64>, TypeError
 }
 
 /// The row's partition columns as bytes that compare like them.
-fn row_key(columns: &[PartitionColumn], row: &RowScratch, keys: &mut KeyScratch) -> Vec<u8> {
-    let mut key = Vec::with_capacity(columns.len() * 18);
+fn row_key<'k>(columns: &[PartitionColumn], row: &RowScratch, keys: &'k mut KeyScratch) -> &'k [u8] {
+    let KeyScratch { sort_key, partition, .. } = keys;
+    partition.clear();
     for column in columns {
-        column_key(column, &row.view(column.offset, column.class), &mut keys.sort_key, &mut key);
+        column_key(column, &row.view(column.offset, column.class), sort_key, partition);
     }
-    key
+    partition
 }
 
 /// KEY hashes each value's text, under its collation; NULL is one zero byte.
 fn hash_column(column: &PartitionColumn, datum: &Datum<'_>, hasher: &mut crc32fast::Hasher) {
     let text = match datum {
         Datum::Null => return hasher.update(&[0]),
-        Datum::Bytes(text) => text.to_vec(),
+        Datum::Bytes(text) => Cow::Borrowed(&**text),
         // Go's formatting without exponent, which is Rust's.
-        Datum::Float32(number) => number.to_string().into_bytes(),
-        Datum::Float64(number) => number.to_string().into_bytes(),
-        Datum::Bit(bytes) => bytes.to_vec(),
-        other => crate::decode::text_of(other, &column.field_type).unwrap_or_default(),
+        Datum::Float32(number) => number.to_string().into_bytes().into(),
+        Datum::Float64(number) => number.to_string().into_bytes().into(),
+        Datum::Bit(bytes) => Cow::Borrowed(&**bytes),
+        other => crate::decode::text_of(other, &column.field_type).unwrap_or_default().into(),
     };
     match column.collation {
         Some(collation) => hasher.update(&collation.hash_key(&text)),
