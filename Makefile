@@ -6,7 +6,7 @@ export CARGO_TARGET_DIR ?= $(HOME)/.cache/thunderhead/target
 CARGO_JOBS ?= $(shell nproc)
 CARGO := cargo
 
-.PHONY: demo test lint bench setup
+.PHONY: demo test lint bench docs infra setup
 
 ## demo: import the sample dump into a fresh playground and verify it
 demo:
@@ -26,6 +26,14 @@ lint: setup
 ## bench: the figures that the documentation claims
 bench: setup
 	$(CARGO) bench -j $(CARGO_JOBS) -p th-benches
+
+## docs: links of the manual
+docs:
+	docs/check
+
+## infra: format, validity and tests of the Terraform modules
+infra:
+	THUNDERHEAD_BIN=$(CARGO_TARGET_DIR)/debug/thunderhead infra/check
 
 ## setup: what a fresh machine lacks (needs root only if something is missing)
 setup:
