@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use th_config::Config;
-use th_connect::{CommonArgs, fault};
+use th_connect::CommonArgs;
 use th_env::Env;
 use th_errors::{Code, Fault};
 use th_finalizer::Finalizer;
@@ -30,6 +30,8 @@ pub struct ImportArgs {
     /// Folder for the playground's data; a temporary one, removed at the end, if not given
     #[arg(long, value_name = "DIR", requires = "playground")]
     playground_dir: Option<PathBuf>,
+    #[command(flatten)]
+    playground_size: playground::SizeArgs,
     /// Keep the playground running afterwards, until Ctrl-C
     #[arg(long, requires = "playground")]
     keep: bool,
@@ -43,7 +45,8 @@ pub async fn run(args: ImportArgs, env: Env) -> Result<(), Fault> {
         config.thunderhead.ledger = default_ledger();
     }
     let embedded = if args.playground {
-        let options = PlaygroundOptions { dir: args.playground_dir.clone(), ..PlaygroundOptions::default() };
+        let options =
+            PlaygroundOptions { dir: args.playground_dir.clone(), ..args.playground_size.options()? };
         let started = playground::start(options).await?;
         use_playground(&mut config, &started);
         Some(started)
@@ -66,7 +69,9 @@ pub async fn run(args: ImportArgs, env: Env) -> Result<(), Fault> {
             eprintln!("the playground runs until Ctrl-C");
             let _ = tokio::signal::ctrl_c().await;
         } else {
-            eprintln!("the playground is gone; with `--keep` it stays, for `mysql -h 127.0.0.1 -P … -u root`");
+            eprintln!(
+                "the playground is gone; with `--keep` it stays, for `mysql -h 127.0.0.1 -P … -u root`"
+            );
         }
         embedded.shutdown().await;
     }
@@ -84,7 +89,7 @@ pub fn use_playground(config: &mut Config, playground: &Playground) {
 }
 
 /// Where ledgers go when nothing is configured: the user's state folder.
-fn default_ledger() -> String {
+pub(crate) fn default_ledger() -> String {
     let var = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let state = var("XDG_STATE_HOME")
         .map(PathBuf::from)
