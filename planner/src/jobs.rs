@@ -127,7 +127,7 @@ mod tests {
         let end = cut("i", 3, &files(&[40, 40, 40, 500, 10]), &[], 2, 0, JobSize(100), &mut jobs).unwrap();
         let shape: Vec<Vec<u64>> =
             jobs.iter().map(|job| job.chunks.iter().map(|chunk| chunk.file.size).collect()).collect();
-        assert_eq!(shape, [vec![40, 40], vec![40], vec![500], vec![10]]);
+        assert_eq!(shape, [vec![40, 40, 40], vec![500], vec![10]]);
         assert_eq!(jobs.iter().map(|job| job.source_bytes).sum::<u64>(), 630);
         assert!(
             jobs.iter().enumerate().all(|(number, job)| job.job == JobId(number as u32) && job.table == 3)

@@ -126,6 +126,7 @@ fn decode(bytes: Vec<u8>, character_set: &str) -> Result<String, String> {
 
 /// ` CHARACTER SET x COLLATE y` of a `CREATE DATABASE` statement, live comments included.
 fn database_options(text: &str) -> String {
+    let text = without_comments(text);
     let mut words = text
         .split(|c: char| c.is_whitespace() || matches!(c, '=' | ';' | '*' | '/' | '!'))
         .filter(|word| !word.is_empty());
@@ -156,6 +157,24 @@ fn database_options(text: &str) -> String {
     options
 }
 
+/// The text without comments, but with what stands in `/*!40100 … */`, which MySQL reads.
+fn without_comments(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, comment)) = rest.split_once("/*") {
+        let (inner, after) = comment.split_once("*/").unwrap_or((comment, ""));
+        out.push_str(before);
+        out.push(' ');
+        if let Some(live) = inner.strip_prefix('!') {
+            out.push_str(live.trim_start_matches(|c: char| c.is_ascii_digit()));
+        }
+        out.push(' ');
+        rest = after;
+    }
+    out.push_str(rest);
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -166,5 +185,7 @@ mod tests {
         assert_eq!(database_options(text), " CHARACTER SET utf8mb4 COLLATE utf8mb4_bin");
         assert_eq!(database_options("CREATE DATABASE x charset=gbk"), " CHARACTER SET gbk");
         assert_eq!(database_options("CREATE DATABASE x"), "");
+        // A blank before the exclamation mark makes it a comment like any other.
+        assert_eq!(database_options("CREATE DATABASE x /* !40100 DEFAULT CHARACTER SET utf8 */;"), "");
     }
 }

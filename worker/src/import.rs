@@ -123,7 +123,9 @@ impl Import {
         let splitter = self.cluster.splitter(SplitOptions::default());
         let ingest_fault = |error: th_cluster::ClusterError| fault::of_ingest(&error);
         let split = splitter.split(keys).await.map_err(ingest_fault)?;
-        let scattered = splitter.scatter(first, last, &self.plan.import_id).await.map_err(ingest_fault)?;
+        // The last key is the border of a region, too.
+        let end = th_cluster::keys::next(last);
+        let scattered = splitter.scatter(first, &end, &self.plan.import_id).await.map_err(ingest_fault)?;
         tracing::info!(
             keys = split.keys,
             existed = split.existed,

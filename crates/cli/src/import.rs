@@ -30,6 +30,8 @@ pub struct ImportArgs {
     /// Folder for the playground's data; a temporary one, removed at the end, if not given
     #[arg(long, value_name = "DIR", requires = "playground")]
     playground_dir: Option<PathBuf>,
+    #[command(flatten)]
+    playground_size: playground::SizeArgs,
     /// Keep the playground running afterwards, until Ctrl-C
     #[arg(long, requires = "playground")]
     keep: bool,
@@ -43,7 +45,8 @@ pub async fn run(args: ImportArgs, env: Env) -> Result<(), Fault> {
         config.thunderhead.ledger = default_ledger();
     }
     let embedded = if args.playground {
-        let options = PlaygroundOptions { dir: args.playground_dir.clone(), ..PlaygroundOptions::default() };
+        let options =
+            PlaygroundOptions { dir: args.playground_dir.clone(), ..args.playground_size.options()? };
         let started = playground::start(options).await?;
         use_playground(&mut config, &started);
         Some(started)
@@ -86,7 +89,7 @@ pub fn use_playground(config: &mut Config, playground: &Playground) {
 }
 
 /// Where ledgers go when nothing is configured: the user's state folder.
-fn default_ledger() -> String {
+pub(crate) fn default_ledger() -> String {
     let var = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let state = var("XDG_STATE_HOME")
         .map(PathBuf::from)

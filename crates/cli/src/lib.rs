@@ -3,9 +3,12 @@
 //! Data goes to standard output, talk to standard error. [`import`] runs planner, worker and finalizer
 //! in one process, over the same ledger and the same code as separate processes.
 
+mod cluster;
+mod config;
 pub mod dev;
 pub mod import;
 mod inspect;
+mod lightning;
 mod playground;
 mod progress;
 mod status;
@@ -34,8 +37,21 @@ enum Command {
     Work(Box<th_worker::command::WorkArgs>),
     /// Wait for an import's jobs, verify, write the outcome
     Finalize(Box<th_finalizer::command::FinalizeArgs>),
+    /// Import with the flags of tidb-lightning, as a drop-in
+    #[command(disable_help_flag = true, disable_version_flag = true)]
+    Lightning {
+        /// -c FILE, -d URL, …; `-h` lists them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "FLAGS")]
+        flags: Vec<String>,
+    },
+    /// Look at configurations: are they right, what do they amount to
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
     /// Say how far an import is, from its ledger alone
     Status(Box<status::StatusArgs>),
+    /// Show what imports hold in the target cluster, or give it back
+    #[command(subcommand)]
+    Cluster(cluster::ClusterCommand),
     /// Start an embedded cluster to try things on
     Playground(playground::PlaygroundArgs),
     /// Look at stored bytes: keys, values, SST files
@@ -52,7 +68,14 @@ enum Command {
 }
 
 /// Parses the command line and runs the command.
+///
+/// Under the name `tidb-lightning` (a link), all arguments are that command's.
 pub fn main() -> ExitCode {
+    let mut args = std::env::args();
+    let name = args.next().unwrap_or_default();
+    if std::path::Path::new(&name).file_stem().is_some_and(|name| name == "tidb-lightning") {
+        return lightning::main(args);
+    }
     match Cli::parse().command {
         Command::Import(args) => {
             // The progress display owns the terminal; the log speaks only of trouble.
@@ -62,7 +85,10 @@ pub fn main() -> ExitCode {
         Command::Plan(args) => service::main(|env| th_planner::command::run(*args, env)),
         Command::Work(args) => service::main(|env| th_worker::command::run(*args, env)),
         Command::Finalize(args) => service::main(|env| th_finalizer::command::run(*args, env)),
+        Command::Lightning { flags } => lightning::main(flags),
+        Command::Config(command) => config::run(command),
         Command::Status(args) => service::main(|env| status::run(*args, env)),
+        Command::Cluster(command) => service::main(|env| cluster::run(command, env)),
         Command::Playground(args) => service::main(|_| playground::run(args)),
         Command::Inspect(command) => inspect::run(command),
         Command::Explain { code } => {

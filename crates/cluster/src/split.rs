@@ -21,6 +21,8 @@ use crate::{ClusterError, Diagnosis, ErrorKind, NextStep, Pd, RegionInfo, Tikv, 
 const FAN_OUT: usize = 16;
 /// Regions of one scatter request.
 const SCATTER_BATCH: usize = 128;
+/// Leaders on the fullest store, over the mean, from which it is worth a word.
+const UNEVEN: f64 = 1.2;
 const BACKOFF: Duration = Duration::from_millis(50);
 const BACKOFF_CAP: Duration = Duration::from_secs(4);
 
@@ -232,6 +234,14 @@ impl Splitter {
             if report.skipped.is_some() { regions } else { self.pd.scan_regions(start, end).await? };
         (report.leaders, report.imbalance) = balance(&regions, &stores);
         tracing::info!(?report, "scattered");
+        // A handful of regions cannot be even.
+        if report.skipped.is_none() && report.imbalance > UNEVEN && regions.len() >= 10 * stores.len() {
+            tracing::warn!(
+                imbalance = report.imbalance,
+                leaders = ?report.leaders,
+                "leaders are uneven: the fullest store will take longest"
+            );
+        }
         Ok(report)
     }
 

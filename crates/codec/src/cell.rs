@@ -63,6 +63,8 @@ pub(crate) struct Cell {
     pub(crate) area: Area,
     /// SQL NULL.
     pub(crate) null: bool,
+    /// Where the text stands, in the side buffer, with U+FFFD for each byte that is no UTF-8.
+    pub(crate) mended: Option<(u32, u32)>,
 }
 
 /// A value with its class and its bytes at hand.

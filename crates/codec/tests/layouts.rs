@@ -177,3 +177,18 @@ fn a_default_of_the_current_date_has_no_clock() {
     let packed = hex(&packed.to_le_bytes());
     assert_eq!(*value, format!("8000020000000203080010 00{packed}{packed}").replace(' ', ""));
 }
+
+#[test]
+fn a_prefix_of_latin1_bytes_that_are_no_utf8_is_cut_as_tidb_cuts_it() {
+    let info = info("CREATE TABLE t (a INT PRIMARY KEY, b VARCHAR(9) CHARACTER SET latin1, KEY kb (b(2)))");
+    let mut encoder = encoder(info, true).expect("the table compiles");
+    for (text, in_key) in [
+        (&b"\xe9ab"[..], "01efbfbd6100000000fb"),
+        (b"\xe9a", "01e961000000000000f9"),
+        (b"\xa9\xa9\xa9", "01efbfbdefbfbd0000fd"),
+        ("éab".as_bytes(), "01c3a9610000000000fa"),
+    ] {
+        let key = &pairs(&mut encoder, &[Value::Uint(1), Value::Text(text)], 1)[1].0;
+        assert_eq!(key[38..], format!("{in_key}038000000000000001"), "{text:?}");
+    }
+}

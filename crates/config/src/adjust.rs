@@ -39,6 +39,9 @@ fn backend(config: &mut Config) -> Result<(), ConfigError> {
             "cannot be used together with `tikv-importer.parallel-import`",
         );
     }
+    if !importer.keyspace_name.is_empty() {
+        return invalid("tikv-importer.keyspace-name", "keyspaces (API v2) are not supported");
+    }
     if importer.backend == "tidb" {
         // The target checks and counts what it is given by SQL.
         config.post_restore.checksum = crate::Level::Off;

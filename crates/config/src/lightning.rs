@@ -356,10 +356,10 @@ section! {
     /// `[cron]`
     Cron {
         /// Refresh of import mode; 0 = never switch.
-        switch_mode: Span = Span(std::time::Duration::from_secs(300)),
+        switch_mode: Span = Span(std::time::Duration::from_mins(5)),
         /// Progress in the log.
-        log_progress: Span = Span(std::time::Duration::from_secs(300)),
+        log_progress: Span = Span(std::time::Duration::from_mins(5)),
         /// Check of the sort folder's quota.
-        check_disk_quota: Span = Span(std::time::Duration::from_secs(60)),
+        check_disk_quota: Span = Span(std::time::Duration::from_mins(1)),
     }
 }

@@ -265,7 +265,7 @@ mod tests {
 
     #[test]
     fn keys_without_effect_are_explained_where_they_are_set() {
-        let remarks = remarks("x", "[lightning]\nlevel = 'info'\nmax-error = 3\n").unwrap();
+        let remarks = remarks("x", "[lightning]\nlevel = 'info'\nregion-concurrency = 3\n").unwrap();
         assert_eq!(remarks.len(), 1);
         assert_eq!((remarks[0].0.as_str(), remarks[0].1), ("lightning.level", 2));
     }

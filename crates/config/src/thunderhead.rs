@@ -29,7 +29,7 @@ section! {
         /// Region of the queue service; empty = from the environment.
         queue_region: String = String::new(),
         /// How long a received job is hidden from other workers.
-        queue_visibility: Span = Span(Duration::from_secs(60)),
+        queue_visibility: Span = Span(Duration::from_mins(1)),
         /// How often a job may be received before the import fails.
         max_receives: u32 = 5,
         /// Source bytes of a job; 0 = by the size of the dump.
@@ -43,7 +43,7 @@ section! {
         /// How pairs get into TiKV.
         ingest: Ingest = Ingest::Write,
         /// A job that makes no progress for so long is given to another worker.
-        stall_timeout: Span = Span(Duration::from_secs(600)),
+        stall_timeout: Span = Span(Duration::from_mins(10)),
         /// The session time zone in which TIMESTAMP text is read; empty = the target's.
         time_zone: String = String::new(),
         /// A file with TiDB's password, such as a mounted secret; it wins over `tidb.password`.

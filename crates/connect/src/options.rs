@@ -118,6 +118,16 @@ pub fn cluster_options(config: &Config, pd: &[String], with_sql: bool) -> Cluste
     let mut options = ClusterOptions::new(endpoints);
     options.tls = tls(&config.security);
     if with_sql {
+        let tidb = &config.tidb;
+        let mut session_vars: Vec<(String, String)> = [
+            ("tidb_build_stats_concurrency", tidb.build_stats_concurrency),
+            ("tidb_distsql_scan_concurrency", tidb.distsql_scan_concurrency),
+            ("tidb_index_serial_scan_concurrency", tidb.index_serial_scan_concurrency),
+            ("tidb_checksum_table_concurrency", tidb.checksum_table_concurrency),
+        ]
+        .map(|(name, number)| (name.to_owned(), number.to_string()))
+        .into();
+        session_vars.extend(tidb.session_vars.clone());
         options.tidb = Some(TidbOptions {
             host: config.tidb.host.clone(),
             port: config.tidb.port,
@@ -126,7 +136,7 @@ pub fn cluster_options(config: &Config, pd: &[String], with_sql: bool) -> Cluste
             password: config.tidb.password.reveal().to_owned(),
             tls: matches!(config.tidb.tls.as_str(), "cluster" | "true"),
             sql_mode: Some(config.tidb.sql_mode.clone()),
-            session_vars: config.tidb.session_vars.clone().into_iter().collect(),
+            session_vars,
             ..TidbOptions::default()
         });
     }

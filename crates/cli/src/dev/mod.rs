@@ -1,5 +1,6 @@
 //! `thunderhead dev`: tools for developing Thunderhead itself.
 
+mod cases;
 mod generate;
 
 use std::path::PathBuf;
@@ -17,6 +18,12 @@ pub enum DevCommand {
         #[arg(required = true)]
         dirs: Vec<PathBuf>,
     },
+    /// Make imports again that TiDB Lightning made, and compare how they end
+    Cases {
+        /// Folders of cases
+        #[arg(required = true)]
+        dirs: Vec<PathBuf>,
+    },
     /// Write a deterministic dump of two benchmark tables in dumpling's format
     Generate(generate::GenerateArgs),
 }
@@ -25,6 +32,7 @@ pub enum DevCommand {
 pub(crate) fn run(command: DevCommand) -> ExitCode {
     match command {
         DevCommand::Golden { dirs } => golden(&dirs),
+        DevCommand::Cases { dirs } => cases::run(&dirs),
         DevCommand::Generate(args) => match generate::run(&args) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {

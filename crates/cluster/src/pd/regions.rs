@@ -26,6 +26,9 @@ impl Pd {
     /// All regions that meet the user keys `[start, end)` (empty end = no bound), in order and without a
     /// gap.
     pub async fn scan_regions(&self, start: &[u8], end: &[u8]) -> Result<Vec<RegionInfo>, ClusterError> {
+        if !end.is_empty() && start >= end {
+            return Ok(Vec::new());
+        }
         let (start, end) = (keys::encode_bound(start), keys::encode_bound(end));
         let mut attempt = 0;
         loop {

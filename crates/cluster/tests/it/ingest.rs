@@ -294,3 +294,12 @@ async fn a_checksum_is_the_same_however_regions_cut_the_range() {
     assert_eq!(parts, whole);
     assert_eq!(double.world().violations, Vec::<String>::new());
 }
+
+#[tokio::test]
+async fn an_empty_range_meets_no_region() -> Result<(), ClusterError> {
+    let double = Double::start(1).await;
+    let cluster = connect(&double).await;
+    assert_eq!(cluster.pd.scan_regions(b"k", b"k").await?, []);
+    assert_eq!(cluster.pd.scan_regions(b"k", b"").await?.len(), 1);
+    Ok(())
+}

@@ -36,6 +36,8 @@ pub(crate) struct Step {
     pub(crate) straight: bool,
     /// Some key, index value or partition rule reads the cell.
     pub(crate) is_read: bool,
+    /// Its bytes may be no UTF-8 although it is text.
+    pub(crate) is_latin1: bool,
     pub(crate) fast: FastPath,
 }
 
@@ -109,6 +111,7 @@ impl TablePlan {
                 stored: column.stored,
                 straight: is_plain && column.auto == Auto::None,
                 is_read: read[offset],
+                is_latin1: column.class == Class::Bytes && column.field_type.charset == "latin1",
                 fast: column.fast.clone(),
             }
         };

@@ -69,6 +69,9 @@ where
             };
             if step.is_read {
                 row.set_cell(step.offset, converted, area, start);
+                if step.is_latin1 && converted == Converted::Bytes {
+                    row.mend(step.offset);
+                }
             }
             match (step.stored, converted) {
                 (Stored::Never, _) | (Stored::UnlessNull, Converted::Null) => {}

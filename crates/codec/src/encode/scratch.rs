@@ -58,7 +58,7 @@ impl RowScratch {
             Converted::Number(number) => Cell { number, ..Cell::default() },
             Converted::Bytes => {
                 let end = self.area(area).len() as u32;
-                Cell { number: 0, start: start as u32, end, area, null: false }
+                Cell { start: start as u32, end, area, ..Cell::default() }
             }
         };
         if let Some(place) = self.cells.get_mut(column) {
@@ -85,9 +85,35 @@ impl RowScratch {
         if let Some(prefix) = prefix
             && class == Class::Bytes
         {
-            view.bytes = prefix.cut(view.bytes);
+            view.bytes = match self.cells.get(column).and_then(|cell| cell.mended) {
+                Some((start, end)) => {
+                    let mended = self.side.get(start as usize..end as usize).unwrap_or_default();
+                    let cut = prefix.cut(mended);
+                    if cut.len() < mended.len() { cut } else { view.bytes }
+                }
+                None => prefix.cut(view.bytes),
+            };
         }
         view
+    }
+
+    /// For latin1, which takes any bytes: TiDB cuts a prefix of what is no UTF-8 with U+FFFD in the place
+    /// of each such byte, and leaves a text alone that is short enough.
+    #[cold]
+    pub(crate) fn mend(&mut self, column: usize) {
+        let text = self.view(column, Class::Bytes).bytes.to_vec();
+        if std::str::from_utf8(&text).is_ok() {
+            return;
+        }
+        let start = self.side.len() as u32;
+        for chunk in text.utf8_chunks() {
+            self.side.extend_from_slice(chunk.valid().as_bytes());
+            chunk.invalid().iter().for_each(|_| self.side.extend_from_slice("\u{FFFD}".as_bytes()));
+        }
+        let end = self.side.len() as u32;
+        if let Some(cell) = self.cells.get_mut(column) {
+            cell.mended = Some((start, end));
+        }
     }
 
     /// Makes the common handle of key parts; TiDB pads it to nine bytes so that it never looks like an

@@ -231,7 +231,8 @@ impl Session {
             if let Some(outcome) = self.select_functions(select)? {
                 return Ok(outcome);
             }
-            return Plan::new(select, Relation::one_row(), context)?.run().await;
+            let select = self.with_functions_as_literals(select)?;
+            return Plan::new(&select, Relation::one_row(), context)?.run().await;
         };
         let db = self.database_of(from)?;
         if let Some(relation) = info_schema::relation(self, &db, &from.table)? {
@@ -266,6 +267,22 @@ impl Session {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let rows = if select.limit == Some(0) { Vec::new() } else { vec![row] };
         Ok(Some(Outcome::table(&names, rows)))
+    }
+
+    /// A SELECT that mixes variables and functions of the session with other expressions.
+    fn with_functions_as_literals(&self, select: &Select) -> Result<Select, SqlError> {
+        let mut select = select.clone();
+        for item in &mut select.items {
+            if let Item::Expression { text, .. } = item
+                && let Some(value) = self.session_function(text)?
+            {
+                *text = value.map_or_else(
+                    || "NULL".to_owned(),
+                    |value| format!("'{}'", value.replace('\\', "\\\\").replace('\'', "''")),
+                );
+            }
+        }
+        Ok(select)
     }
 
     fn session_function(&self, text: &str) -> Result<Option<Option<String>>, SqlError> {

@@ -23,7 +23,7 @@ use crate::lightning::Flags;
 use target::Target;
 
 /// A case that takes longer hangs.
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_mins(2);
 
 /// How a case ended.
 enum End {

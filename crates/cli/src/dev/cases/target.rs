@@ -1,6 +1,7 @@
 //! The playground as a case's target: what it must hold before, what it should hold afterwards.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, OptsBuilder, Value as Cell};
@@ -51,7 +52,10 @@ fn recorded(cell: Cell) -> Value {
         Cell::Bytes(bytes) => match String::from_utf8(bytes) {
             Ok(text) => Value::String(text),
             Err(error) => {
-                let hex: String = error.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+                let mut hex = String::new();
+                for byte in error.as_bytes() {
+                    let _ = write!(hex, "{byte:02x}");
+                }
                 serde_json::json!({ "hex": hex })
             }
         },
@@ -81,7 +85,9 @@ impl Target {
             .tcp_port(playground.tidb_port())
             .user(Some("root"));
         let connection = Conn::new(options).await.map_err(|error| error.to_string())?;
-        Ok(Self { connection })
+        let mut target = Self { connection };
+        target.execute("SET NAMES utf8mb4").await?;
+        Ok(target)
     }
 
     /// Says good-bye.
