@@ -4,7 +4,7 @@ use clap::Args;
 use th_config::Config;
 use th_connect::CommonArgs;
 use th_env::Env;
-use th_errors::{Code, Fault};
+use th_errors::Fault;
 use th_ledger::{Ledger, Plan};
 
 use crate::Planner;

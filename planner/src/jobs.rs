@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn a_job_has_a_limited_number_of_chunks() {
         let mut jobs = Vec::new();
-        cut("i", 0, &files(&vec![0; MOST_CHUNKS + 5]), 1, 0, JobSize(100), &mut jobs).unwrap();
+        cut("i", 0, &files(&vec![0; MOST_CHUNKS + 5]), &[], 1, 0, JobSize(100), &mut jobs).unwrap();
         let chunks: Vec<usize> = jobs.iter().map(|job| job.chunks.len()).collect();
         assert_eq!(chunks, [MOST_CHUNKS, 5]);
     }
