@@ -36,6 +36,7 @@ fn plan(source: &str, jobs: u32) -> Plan {
         tables: Vec::new(),
         jobs,
         source_bytes: 0,
+        max_rejected: 0,
     }
 }
 
@@ -58,6 +59,7 @@ fn result(number: u32, worker: &str) -> JobResult {
         job: JobId(number),
         table: 0,
         rows: 3,
+        rejected: 0,
         pairs: Pairs { crc64: u64::MAX, pairs: 6, bytes: 60 },
         bases: Bases::default(),
         source_bytes: 5,
