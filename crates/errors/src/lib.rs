@@ -113,7 +113,7 @@ mod tests {
             ),
             "{text}"
         );
-        assert!(text.contains("\n\nhint: "), "{text}");
+        assert!(text.contains("\nhint: "), "{text}");
         let json = serde_json::to_string(&fault).unwrap();
         assert_eq!(serde_json::from_str::<Fault>(&json).unwrap(), fault);
     }

@@ -408,11 +408,12 @@ impl JsonParser {
     }
 }
 
-/// Writes the entry of a value whose body begins at `start`; a literal moves into the entry.
+/// Writes the entry of a value whose body begins at `start`; a literal moves into the entry. A literal that
+/// has lost its byte, as in damaged data, is null (0).
 pub(super) fn place_value(value_type: u8, base: usize, start: usize, entry: usize, out: &mut Vec<u8>) {
     out[entry] = value_type;
     if value_type == type_code::LITERAL {
-        out[entry + 1] = out[start];
+        out[entry + 1] = out.get(start).copied().unwrap_or(0);
         out.truncate(start);
     } else {
         out[entry + 1..entry + 5].copy_from_slice(&((start - base) as u32).to_le_bytes());
