@@ -1,6 +1,6 @@
 //! `thunderhead work`, also `thunderhead-worker`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use clap::Args;
@@ -10,7 +10,7 @@ use th_env::Env;
 use th_errors::{Code, Fault};
 use th_queue::VisibilityOptions;
 
-use crate::{Import, Progress, Resources, Stop, Worker};
+use crate::{Import, Progress, Resources, SortDir, Stop, Worker};
 
 /// Takes jobs of an import until it is over.
 #[derive(Debug, Clone, Args)]
@@ -73,34 +73,6 @@ pub fn resources(config: &Config, sort_dir: &Path) -> Resources {
         piece_bytes: own.piece_size.0,
         visibility: VisibilityOptions { visibility: own.queue_visibility.0, stall: own.stall_timeout.0 },
         max_receives: own.max_receives,
-    }
-}
-
-/// The import's own folder below the configured sort folder; removed with everything in it on drop.
-#[derive(Debug)]
-pub struct SortDir {
-    /// The folder.
-    pub path: PathBuf,
-}
-
-impl SortDir {
-    /// Makes a fresh folder.
-    pub fn create(config: &Config, env: &Env) -> Result<Self, Fault> {
-        let configured = &config.tikv_importer.sorted_kv_dir;
-        let base = if configured.is_empty() { std::env::temp_dir() } else { PathBuf::from(configured) };
-        let path = base.join(format!("thunderhead-{:016x}", env.random_u64()));
-        std::fs::create_dir_all(&path).map_err(|error| {
-            Fault::new(Code::SortFolder, format!("cannot create the sort folder {}: {error}", path.display()))
-        })?;
-        Ok(Self { path })
-    }
-}
-
-impl Drop for SortDir {
-    fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_dir_all(&self.path) {
-            tracing::warn!(path = %self.path.display(), %error, "cannot remove the sort folder");
-        }
     }
 }
 

@@ -175,8 +175,8 @@ fn encode_chunk(
             }
         };
         let tag = number << OFFSET_BITS | offset & ((1 << OFFSET_BITS) - 1);
+        pairs.add_to(&mut totals.checksum);
         for pair in pairs.iter() {
-            totals.checksum.update(pair.key, pair.value);
             totals.sorter.push(pair.key, pair.value, tag).map_err(|error| fault::of_sort(&error))?;
             pair_bytes += (pair.key.len() + pair.value.len()) as u64;
         }

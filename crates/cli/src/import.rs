@@ -14,8 +14,8 @@ use th_ledger::{Ledger, Plan, Verdict};
 use th_planner::{Planner, command::new_import_id};
 use th_playground::{Playground, PlaygroundOptions};
 use th_queue::Queue;
-use th_worker::command::{SortDir, resources, stop_on_signals, worker_name};
-use th_worker::{Import, Progress, Stop, Worker};
+use th_worker::command::{resources, stop_on_signals, worker_name};
+use th_worker::{Import, Progress, SortDir, Stop, Worker};
 
 use crate::{playground, progress};
 
