@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use th_tests::{Target, data, digests, expected};
+use mysql_async::prelude::Queryable as _;
+use th_tests::{Target, connect, data, digests, expected};
 
 async fn imports(dump: &str, more: &[&str]) {
     let target = Target::start().await;
@@ -96,4 +97,23 @@ async fn the_official_client_reads_what_was_ingested() {
     };
     let listed = expected(Path::new(&data("dumps/expected.json")));
     assert_eq!(rows as u64, listed["sb.sbtest1"][0]);
+}
+
+/// `VALUES ()` is a row of defaults, as in SQL.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_without_values_has_all_defaults() {
+    let target = Target::start().await;
+    let dump = target.path("dump");
+    std::fs::create_dir(&dump).expect("a folder");
+    for (name, text) in [
+        ("d-schema-create.sql", "CREATE DATABASE `d`;"),
+        ("d.t-schema.sql", "CREATE TABLE `t` (`id` INT PRIMARY KEY AUTO_INCREMENT, `n` INT DEFAULT 7);"),
+        ("d.t.sql", "INSERT INTO `t` VALUES ();"),
+    ] {
+        std::fs::write(dump.join(name), text).expect("a file");
+    }
+    target.import(&dump, &[]).await.succeeded();
+    let mut conn = connect(target.playground.tidb_port()).await;
+    let rows: Vec<i64> = conn.query("SELECT `n` FROM `d`.`t`").await.expect("rows");
+    assert_eq!(rows, [7]);
 }

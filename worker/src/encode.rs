@@ -224,6 +224,10 @@ fn columns_of<'c>(
             .collect()
     };
     let all = named(true);
+    if count == 0 {
+        // `VALUES ()`: all defaults.
+        return Ok(Some(Cow::Owned(Vec::new())));
+    }
     if all.len() == count {
         return Ok((!constants.is_empty()).then_some(Cow::Owned(all)));
     }
