@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use clap::Args;
 use th_config::Config;
-use th_connect::{CommonArgs, fault};
+use th_connect::{CommonArgs, SortDir, fault};
 use th_env::Env;
 use th_errors::{Code, Fault};
 use th_queue::VisibilityOptions;
 
-use crate::{Import, Progress, Resources, SortDir, Stop, Worker};
+use crate::{Import, Progress, Resources, Stop, Worker};
 
 /// Takes jobs of an import until it is over.
 #[derive(Debug, Clone, Args)]

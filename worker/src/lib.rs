@@ -16,7 +16,7 @@ mod import;
 mod ingest;
 mod job;
 mod progress;
-mod sort_dir;
+
 mod upload;
 
 use std::path::PathBuf;
@@ -33,7 +33,6 @@ use th_queue::{Message, Queue, Visibility, VisibilityOptions};
 
 pub use import::Import;
 pub use progress::{Progress, TableProgress};
-pub use sort_dir::SortDir;
 
 /// Longest wait for a message before the ledger is asked whether the import is over.
 const POLL: Duration = Duration::from_secs(2);
