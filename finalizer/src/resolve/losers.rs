@@ -109,7 +109,7 @@ impl Report {
     fn add(&mut self, key: &[u8], places: impl FnOnce() -> (String, String)) -> Result<(), Fault> {
         // Two rows with one handle have equal keys in plain indexes, too, which says nothing more.
         if let Ok(KeyParts::Index { index_id, .. }) = decode_key(key)
-            && self.table.info.indexes.iter().any(|index| index.id == index_id && !index.unique)
+            && self.table.info.indexes.iter().any(|index| index.id == index_id && !index.is_unique)
         {
             return Ok(());
         }
