@@ -3,3 +3,4 @@
 mod bad_input;
 mod dumps;
 mod processes;
+mod sql;

@@ -3,6 +3,7 @@
 
 mod cloud;
 mod digest;
+mod mariadb;
 mod process;
 
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use th_playground::{Playground, PlaygroundOptions};
 
 pub use cloud::Cloud;
 pub use digest::{Digest, connect, digests, expected};
+pub use mariadb::MariaDb;
 pub use process::{DEADLINE, Outcome, Running};
 
 /// A file or folder of the test data.

@@ -62,6 +62,7 @@ pub(crate) async fn run(
             table: job.table,
             rows,
             rejected,
+            conflicts: 0,
             pairs,
             bases,
             source_bytes,

@@ -21,7 +21,8 @@ mod store;
 
 pub use layout::{JobId, Layout};
 pub use model::{
-    Bases, Chunk, Complete, Conflict, FORMAT, Failed, Job, JobFailure, JobResult, Outcome, Pairs, Plan,
-    PlannedTable, Reject, Session, TableReport, Target, Verdict,
+    Backend, Bases, Chunk, Complete, Conflict, FORMAT, Failed, Job, JobFailure, JobResult, OnDuplicate,
+    Outcome, Pairs, Plan, PlannedColumn, PlannedTable, Reject, Session, SqlPlan, TableReport, Target,
+    Verdict,
 };
 pub use store::{Ledger, LedgerError, Put};

@@ -25,6 +25,9 @@ pub struct Plan {
     pub created_micros: i64,
     /// The dump's URL, without secrets.
     pub source: String,
+    /// How rows get into the target.
+    #[serde(default)]
+    pub backend: Backend,
     /// The cluster.
     pub target: Target,
     /// The session that rows are encoded in.
@@ -40,6 +43,44 @@ pub struct Plan {
     pub jobs: u32,
     /// Bytes of all data files as they are stored.
     pub source_bytes: u64,
+}
+
+/// How rows get into the target.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Backend {
+    /// As sorted key-value pairs that TiKV ingests.
+    #[default]
+    Local,
+    /// By SQL.
+    Tidb(SqlPlan),
+}
+
+/// What is decided once about an import by SQL.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SqlPlan {
+    /// The server, `host:port`, as the planner reached it.
+    pub server: String,
+    /// Database of the books in the target.
+    pub books_schema: String,
+    /// The books' id, of this plan alone.
+    pub books: String,
+    /// What happens to a row whose key is there.
+    pub on_duplicate: OnDuplicate,
+    /// Rows that may meet an equal key; more of them fail the import.
+    pub most_conflicts: u64,
+}
+
+/// What happens to a row whose unique key is in the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnDuplicate {
+    /// The import fails and names it.
+    Error,
+    /// It takes the other's place.
+    Replace,
+    /// It is left out.
+    Ignore,
 }
 
 /// Where the cluster is. Secrets are never here.
@@ -73,8 +114,11 @@ pub struct PlannedTable {
     pub db: String,
     /// Table in the target.
     pub name: String,
-    /// TiDB's `TableInfo`, as its status API gave it.
+    /// TiDB's `TableInfo`, as its status API gave it; `null` where rows are written by SQL.
     pub info: Box<RawValue>,
+    /// The columns in order, where rows are written by SQL.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<PlannedColumn>,
     /// Columns of the source that are read and dropped, lower case.
     #[serde(default)]
     pub ignored_columns: Vec<String>,
@@ -87,6 +131,22 @@ pub struct PlannedTable {
     /// What the table held before, which the final checksum contains too.
     #[serde(default)]
     pub before: Pairs,
+}
+
+/// A column that is written by SQL.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedColumn {
+    /// Its name, lower case.
+    pub name: String,
+    /// Whether bytes that are no UTF-8 can be written to it in hexadecimal.
+    #[serde(default)]
+    pub bytes: bool,
+    /// Whether the server computes it.
+    #[serde(default)]
+    pub generated: bool,
+    /// Whether a row without column list has no value for it.
+    #[serde(default)]
+    pub invisible: bool,
 }
 
 /// A sum over key-value pairs, as TiDB's `ADMIN CHECKSUM TABLE` has it.
@@ -182,6 +242,9 @@ pub struct JobResult {
     /// Rows left out because a value does not fit.
     #[serde(default)]
     pub rejected: u64,
+    /// Rows that met an equal key, by SQL.
+    #[serde(default)]
+    pub conflicts: u64,
     /// The sum over all pairs ingested.
     pub pairs: Pairs,
     /// Largest ids used.
@@ -257,7 +320,7 @@ pub struct TableReport {
     pub expected: Pairs,
     /// What TiKV computed; absent where the checksum was switched off.
     pub found: Option<Pairs>,
-    /// `verified`, `mismatch`, `not checked`.
+    /// `verified`, `mismatch`, `not checked`; `written` by SQL, where the server answers for the rows.
     pub verdict: String,
     /// Seconds from the first job's start to the verdict.
     pub seconds: f64,

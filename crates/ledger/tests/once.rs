@@ -7,8 +7,8 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _, PutPayload};
 use th_errors::{Code, Fault};
 use th_ledger::{
-    Bases, Chunk, FORMAT, Failed, Job, JobFailure, JobId, JobResult, Ledger, LedgerError, Outcome, Pairs,
-    Plan, Put, Session, Target, Verdict,
+    Backend, Bases, Chunk, FORMAT, Failed, Job, JobFailure, JobId, JobResult, Ledger, LedgerError, Outcome,
+    Pairs, Plan, Put, Session, Target, Verdict,
 };
 
 fn ledger() -> (Arc<InMemory>, Ledger) {
@@ -25,6 +25,7 @@ fn plan(source: &str, jobs: u32) -> Plan {
         version: "1".into(),
         created_micros: 1,
         source: source.into(),
+        backend: Backend::default(),
         target: Target { pd: vec!["pd:2379".into()], cluster_id: 7, version: "v8.5.0".into() },
         session: Session {
             sql_mode: String::new(),
@@ -60,6 +61,7 @@ fn result(number: u32, worker: &str) -> JobResult {
         table: 0,
         rows: 3,
         rejected: 0,
+        conflicts: 0,
         pairs: Pairs { crc64: u64::MAX, pairs: 6, bytes: 60 },
         bases: Bases::default(),
         source_bytes: 5,
