@@ -60,7 +60,7 @@ async fn rows<T: FromRow + Send + 'static>(conn: &mut Conn, sql: &str) -> Vec<T>
 
 async fn run(conn: &mut Conn, statements: &[&str]) {
     for statement in statements {
-        conn.query_drop(statement).await.unwrap_or_else(|error| panic!("{statement}: {error}"));
+        conn.query_drop(*statement).await.unwrap_or_else(|error| panic!("{statement}: {error}"));
     }
 }
 
@@ -99,22 +99,22 @@ async fn a_table_without_keys_has_each_row_once_whatever_answers_are_lost() {
         ("d.t.sql", &format!("INSERT INTO `t` VALUES {};\n", values.join(","))),
     ]);
     let target = Target::start().await;
-    // Behind the planner's statements, every few ones.
-    for (number, skip) in (60..120).step_by(7).enumerate() {
+    // Behind the planner's statements, now and then among the worker's.
+    for (number, skip) in (80..520).step_by(37).enumerate() {
         let effect = if number % 2 == 0 { Effect::LoseAnswer } else { Effect::Unavailable };
         let fault = Fault { on: RequestKind::Sql, region: None, store: None, skip, times: 1, effect };
         target.playground.faults().add(fault);
     }
     let mut flags = target.flags();
     flags.extend(BY_SQL.map(str::to_owned));
-    let config = "[tikv-importer]\nlogical-import-batch-rows = 10\n[thunderhead]\nconcurrency = 1\n";
+    let config = "[tikv-importer]\nlogical-import-batch-rows = 1\n[thunderhead]\nconcurrency = 1\n";
     small.import(&flags, config).await.succeeded();
     let mut conn = connect(target.playground.tidb_port()).await;
     assert_eq!(rows::<u64>(&mut conn, "SELECT COUNT(*) FROM d.t").await, [400]);
     let distinct: Vec<u64> = rows(&mut conn, "SELECT COUNT(DISTINCT n) FROM d.t").await;
     assert_eq!(distinct, [400]);
     let result = small.document("results/00000000.json");
-    assert!(result["retries"].as_u64() > Some(0), "no answer was lost: {result}");
+    assert!(result["retries"].as_u64() > Some(5), "too few answers were lost: {result}");
 }
 
 /// A table that holds rows, and a dump that brings some of them again.

@@ -101,6 +101,14 @@ async fn a_plan_and_its_jobs_are_read_back() {
     ledger.write_plan(&plan("s3://b/d", 100), &jobs).await.expect("the same again");
 }
 
+#[test]
+fn a_plan_that_names_no_backend_is_ingested() {
+    let mut text = serde_json::to_value(plan("s3://b/d", 0)).expect("JSON");
+    assert!(text.as_object_mut().expect("an object").remove("backend").is_some());
+    let plan: Plan = serde_json::from_value(text).expect("a plan");
+    assert_eq!(plan.backend, Backend::Local);
+}
+
 #[tokio::test]
 async fn another_plan_in_the_same_place_is_refused_by_name() {
     let (_, ledger) = ledger();
