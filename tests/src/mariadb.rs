@@ -21,7 +21,8 @@ static SHARED: Mutex<Weak<MariaDb>> = Mutex::const_new(Weak::new());
 pub struct MariaDb {
     server: Child,
     port: u16,
-    _folder: tempfile::TempDir,
+    /// Its data; gone with the server.
+    folder: tempfile::TempDir,
 }
 
 impl MariaDb {
@@ -79,12 +80,12 @@ impl MariaDb {
             .stderr(log)
             .spawn()
             .expect("mariadbd starts");
-        let mut started = Self { server, port, _folder: folder };
+        let mut started = Self { server, port, folder };
         let since = Instant::now();
         while let Err(error) = started.try_connect().await {
             let ended = started.server.try_wait().expect("the server's state");
             if ended.is_some() || since.elapsed() > PATIENCE {
-                let log = std::fs::read_to_string(started._folder.path().join("log")).unwrap_or_default();
+                let log = std::fs::read_to_string(started.folder.path().join("log")).unwrap_or_default();
                 panic!("mariadb does not answer ({error}, {ended:?}):\n{log}");
             }
             tokio::task::yield_now().await;

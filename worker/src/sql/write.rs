@@ -185,7 +185,7 @@ impl<'a> Writer<'a> {
         way: Way,
         tally: &mut Tally,
     ) -> Result<(), Stop> {
-        let mut parts = vec![0..batch.rows.len()];
+        let mut parts: Vec<Range<usize>> = std::iter::once(0..batch.rows.len()).collect();
         let mut statement = Vec::new();
         while let Some(part) = parts.pop() {
             let Some(rows) = batch.rows.get(part.clone()) else { continue };
