@@ -18,6 +18,12 @@ use crate::{Connection, Server, SqlError, quote_name, quote_table};
 
 /// Deadline of a statement that changes a definition.
 const DDL: Duration = Duration::from_mins(10);
+/// Taken while an import makes its books or drops the database that it believes empty: another import's books
+/// may be in it a moment later. A server without such locks answers with an error.
+const LOCK: &str = "SELECT GET_LOCK('thunderhead books', 60)";
+const UNLOCK: &str = "SELECT RELEASE_LOCK('thunderhead books')";
+/// MySQL's number for a function that is not there.
+const NO_SUCH_FUNCTION: u16 = 1305;
 /// Jobs of one INSERT.
 const JOBS: u32 = 1000;
 
@@ -94,7 +100,13 @@ impl Books {
             self.rejects()
         );
         let database = format!("CREATE DATABASE IF NOT EXISTS {}", quote_name(&self.schema));
-        server.query(None, &[&database, &progress, &rejects], DDL).await?;
+        let statements = [LOCK, &database, &progress, &rejects, UNLOCK];
+        match server.query(None, &statements, DDL).await {
+            Err(error) if error.code() == Some(NO_SUCH_FUNCTION) => {
+                server.query(None, &[&database, &progress, &rejects], DDL).await?;
+            }
+            made => drop(made?),
+        }
         for first in (0..jobs).step_by(JOBS as usize) {
             let rows: Vec<String> =
                 (first..jobs.min(first + JOBS)).map(|job| format!("({job},0,0,0,0,0)")).collect();
@@ -193,20 +205,32 @@ impl Books {
 
     /// Removes the books, and their database if nothing else is in it.
     pub async fn close(&self, server: &Server) -> Result<(), SqlError> {
+        let mut connection = server.connection().await?;
+        connection.limit = DDL;
+        let closed = self.close_on(server, &mut connection).await;
+        // The lock goes with the connection.
+        connection.close().await;
+        closed
+    }
+
+    async fn close_on(&self, server: &Server, connection: &mut Connection) -> Result<(), SqlError> {
+        let locked = match connection.rows(LOCK).await {
+            Err(error) if error.code() == Some(NO_SUCH_FUNCTION) => true,
+            locked => {
+                locked?.first().and_then(|row| row.first()).is_some_and(|cell| cell.as_deref() == Some("1"))
+            }
+        };
         let drop = format!("DROP TABLE IF EXISTS {}, {}", self.progress(), self.rejects());
-        match server.query(None, &[&drop], DDL).await {
+        match connection.run(drop.as_bytes()).await {
             Ok(_) | Err(SqlError::Server { code: 1049 | 1051, .. }) => {}
             Err(error) => return Err(error),
         }
         let schema = server.dialect().text(&self.schema);
-        let left = server
-            .ask(&format!(
-                "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = {schema} LIMIT 1"
-            ))
-            .await?;
-        if left.is_empty() {
+        let others =
+            format!("SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = {schema} LIMIT 1");
+        if locked && connection.rows(&others).await?.is_empty() {
             let drop = format!("DROP DATABASE IF EXISTS {}", quote_name(&self.schema));
-            server.query(None, &[&drop], DDL).await?;
+            connection.run(drop.as_bytes()).await?;
         }
         Ok(())
     }
