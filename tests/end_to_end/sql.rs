@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use mysql_async::Conn;
 use mysql_async::prelude::{FromRow, Queryable as _};
 use th_playground::{Effect, Fault, RequestKind};
-use th_tests::{DEADLINE, MariaDb, Outcome, Running, Target, connect, data, digests, expected};
+use th_tests::{DEADLINE, MariaDb, Outcome, Running, Target, connect, data, digests, digests_in, expected};
 
 const BY_SQL: [&str; 2] = ["--backend", "tidb"];
 
@@ -86,6 +86,44 @@ async fn a_dump_written_by_sql_has_the_rows_that_ingesting_gives_it() {
             expected(&data("dumps/expected.json")),
             "{dump}"
         );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parquet_values_written_by_sql_are_those_that_ingesting_gives() {
+    let (written, ingested) = (Target::start().await, Target::start().await);
+    written.import(&data("dumps/parquet"), &BY_SQL).await.succeeded();
+    ingested.import(&data("dumps/parquet"), &[]).await.succeeded();
+    let ports = [&written, &ingested].map(|target| target.playground.tidb_port());
+    let found = digests(ports[0]).await;
+    assert!(found.contains_key("pq.types"), "{found:?}");
+    assert_eq!(found, digests(ports[1]).await);
+}
+
+/// All tables whose definitions MariaDB understands.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dump_of_tidb_is_written_to_mariadb() {
+    let mariadb = MariaDb::shared().await;
+    let ledger = tempfile::tempdir().expect("a folder");
+    let mut arguments = vec!["import".to_owned()];
+    for (flag, value) in [
+        ("--source", data("dumps/sql").display().to_string()),
+        ("--ledger", ledger.path().display().to_string()),
+        ("--filter", "*.*".to_owned()),
+        ("--filter", "!app.events".to_owned()),
+        ("--filter", "!app.users".to_owned()),
+    ] {
+        arguments.extend([flag.to_owned(), value]);
+    }
+    arguments.extend(mariadb.flags());
+    let outcome = Running::start(&arguments, &[]).wait().await.succeeded();
+    assert!(outcome.out.contains("COMPLETE: 10 tables, 21507 rows"), "{}", outcome.out);
+    // Other tests' imports make and drop their books meanwhile.
+    let found = digests_in(mariadb.port(), |name| ["app", "sb", "tpcc", "tpch"].contains(&name)).await;
+    for (table, digest) in expected(&data("dumps/expected.json")) {
+        if !["app.events", "app.users"].contains(&table.as_str()) {
+            assert_eq!(found.get(&table), Some(&digest), "{table}");
+        }
     }
 }
 

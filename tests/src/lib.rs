@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use th_playground::{Playground, PlaygroundOptions};
 
 pub use cloud::Cloud;
-pub use digest::{Digest, connect, digests, expected};
+pub use digest::{Digest, connect, digests, digests_in, expected};
 pub use mariadb::MariaDb;
 pub use process::{DEADLINE, Outcome, Running};
 

@@ -29,11 +29,13 @@ use tokio::sync::mpsc;
 
 use crate::progress::JobProgress;
 use crate::{Work, Worker};
-use read::ReadTask;
+use read::{Batch, ReadTask};
 use write::{Writer, Written};
 
 /// Batches that are read ahead, and most of them that are one transaction.
 const BATCHES: usize = 8;
+/// Bytes of SQL after which a transaction takes no further batch: servers bound their transactions.
+const TRANSACTION_BYTES: usize = 4 << 20;
 
 /// An import by SQL that this worker works for.
 pub struct SqlImport {
@@ -191,9 +193,7 @@ async fn write_job(
         };
         let reading = tokio::task::spawn_blocking(move || read::run(&task));
         let mut writer = Writer::new(import, job, noted)?;
-        let mut open = Vec::with_capacity(BATCHES);
-        while batches.recv_many(&mut open, BATCHES).await > 0 {
-            let together = open.drain(..).collect::<Result<Vec<_>, Fault>>()?;
+        while let Some(together) = ready(&mut batches).await? {
             if writer.write(&together).await? == Written::Elsewhere {
                 tracing::warn!(job = %job.job, "another worker does the same job; going on behind it");
                 break;
@@ -215,4 +215,18 @@ async fn write_job(
         noted = import.noted(job.job).await?;
     }
     Ok((noted, retries))
+}
+
+/// The batches of the next transaction: the next one, and what is ready behind it. `None` at the end.
+async fn ready(batches: &mut mpsc::Receiver<Result<Batch, Fault>>) -> Result<Option<Vec<Batch>>, Fault> {
+    let Some(first) = batches.recv().await else { return Ok(None) };
+    let mut together = vec![first?];
+    let mut bytes = together.iter().map(|batch| batch.text.len()).sum::<usize>();
+    while together.len() < BATCHES && bytes < TRANSACTION_BYTES {
+        let Ok(next) = batches.try_recv() else { break };
+        let next = next?;
+        bytes += next.text.len();
+        together.push(next);
+    }
+    Ok(Some(together))
 }
