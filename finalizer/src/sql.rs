@@ -4,11 +4,12 @@
 use th_connect::fault;
 use th_errors::{Code, Fault};
 use th_ledger::{
-    Backend, Complete, FORMAT, Failed, JobId, JobResult, Outcome, SqlPlan, TableReport, Verdict,
+    Backend, Complete, FORMAT, Failed, JobId, JobResult, Outcome, Plan, PlannedTable, TableReport, Verdict,
 };
 use th_mysql::{Books, Server};
 
 use crate::fold::TableTotal;
+use crate::summary::WRITTEN;
 use crate::{Finalizer, fold, wait};
 
 impl Finalizer<'_, Server> {
@@ -17,7 +18,7 @@ impl Finalizer<'_, Server> {
         let Backend::Tidb(sql) = &self.plan.backend else {
             return Err(Fault::new(Code::BadConfig, "the plan is not for an import by SQL"));
         };
-        let verdict = self.outcome(sql).await?;
+        let verdict = self.outcome().await?;
         // After the verdict, whoever decided it: who dies between them leaves books that say nothing wrong.
         if matches!(verdict.outcome, Outcome::Complete(_)) && !self.keeps_books() {
             let books = Books::new(&sql.books_schema, &sql.books);
@@ -28,7 +29,7 @@ impl Finalizer<'_, Server> {
         Ok(verdict)
     }
 
-    async fn outcome(&self, sql: &SqlPlan) -> Result<Verdict, Fault> {
+    async fn outcome(&self) -> Result<Verdict, Fault> {
         match self.wait().await? {
             wait::Waited::Decided(verdict) => return Ok(verdict),
             wait::Waited::Failed(faults) => return self.decide(self.failed(faults, Vec::new())).await,
@@ -37,9 +38,9 @@ impl Finalizer<'_, Server> {
         let jobs: Vec<JobId> = (0..self.plan.jobs).map(JobId).collect();
         let results = self.ledger.results(&jobs).await.map_err(|error| fault::of_ledger(&error))?;
         let totals = fold::fold(self.plan, &results);
-        let reports = self.reports(&totals);
+        let reports = self.reports(&totals, &results);
         let too_many =
-            fold::too_many_rejected(self.plan, &totals).or_else(|| too_many_conflicts(sql, &results));
+            fold::too_many_rejected(self.plan, &totals).or_else(|| too_many_conflicts(self.plan, &results));
         if let Some(found) = too_many {
             return self.decide(self.failed(vec![found], reports)).await;
         }
@@ -70,20 +71,28 @@ impl Finalizer<'_, Server> {
         })
     }
 
-    fn reports(&self, totals: &[TableTotal]) -> Vec<TableReport> {
+    fn reports(&self, totals: &[TableTotal], results: &[JobResult]) -> Vec<TableReport> {
         let now = self.env.now_micros();
-        let report = |(planned, total): (&th_ledger::PlannedTable, &TableTotal)| TableReport {
+        let conflicts = |table: usize| {
+            results
+                .iter()
+                .filter(|result| result.table as usize == table)
+                .map(|result| result.conflicts)
+                .sum()
+        };
+        let report = |(number, (planned, total)): (usize, (&PlannedTable, &TableTotal))| TableReport {
             db: planned.db.clone(),
             name: planned.name.clone(),
             rows: total.rows,
             rejected: total.rejected,
+            replaced: conflicts(number),
             expected: total.expected,
             found: None,
-            verdict: "written".to_owned(),
+            verdict: WRITTEN.to_owned(),
             seconds: if total.started_micros > 0 { (now - total.started_micros) as f64 / 1e6 } else { 0.0 },
             source_bytes: total.source_bytes,
         };
-        self.plan.tables.iter().zip(totals).map(report).collect()
+        self.plan.tables.iter().zip(totals).enumerate().map(report).collect()
     }
 
     /// `checkpoint.keep-after-success`: `remove` and `false` are the default.
@@ -98,14 +107,14 @@ impl Finalizer<'_, Server> {
 }
 
 /// The fault of an import whose rows met more equal keys than they may.
-fn too_many_conflicts(sql: &SqlPlan, results: &[JobResult]) -> Option<Fault> {
+fn too_many_conflicts(plan: &Plan, results: &[JobResult]) -> Option<Fault> {
     let conflicts: u64 = results.iter().map(|result| result.conflicts).sum();
-    (conflicts > sql.most_conflicts).then(|| {
+    (conflicts > plan.conflict.threshold).then(|| {
         Fault::new(
             Code::DuplicateKeys,
             format!(
                 "{conflicts} rows have keys that others have, `conflict.threshold` allows {}",
-                sql.most_conflicts
+                plan.conflict.threshold
             ),
         )
     })

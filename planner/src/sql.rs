@@ -5,9 +5,7 @@ use serde_json::value::RawValue;
 use th_connect::fault;
 use th_dump::{Dump, TableFiles};
 use th_errors::{Code, Fault};
-use th_ledger::{
-    Backend, FORMAT, Job, OnDuplicate, Plan, PlannedColumn, PlannedTable, Session, SqlPlan, Target,
-};
+use th_ledger::{Backend, FORMAT, Job, Plan, PlannedColumn, PlannedTable, Session, SqlPlan, Target};
 use th_mysql::{Books, Server, TableFacts};
 use th_types::TimeZone;
 
@@ -52,12 +50,6 @@ impl Planner<'_, Server> {
                 server: server.endpoint().to_owned(),
                 books_schema: self.config.checkpoint.schema.clone(),
                 books,
-                on_duplicate: match self.config.conflict.strategy.as_str() {
-                    "replace" => OnDuplicate::Replace,
-                    "ignore" => OnDuplicate::Ignore,
-                    _ => OnDuplicate::Error,
-                },
-                most_conflicts: u64::try_from(self.config.conflict.threshold).unwrap_or(0),
             }),
             target: Target { pd: Vec::new(), cluster_id: 0, version: server.version().to_owned() },
             session: Session {
@@ -69,6 +61,8 @@ impl Planner<'_, Server> {
             },
             read,
             max_rejected: self.config.max_type_errors(),
+            conflict: self.conflict_policy(),
+            first_commit_ts: 0,
             source_bytes: dump.tables.iter().map(TableFiles::size).sum(),
             tables,
             jobs: jobs.len() as u32,

@@ -16,7 +16,6 @@ mod import;
 mod ingest;
 mod job;
 mod progress;
-mod sort_dir;
 mod sql;
 mod upload;
 mod work;
@@ -35,7 +34,6 @@ use th_queue::{Message, Queue, Visibility, VisibilityOptions};
 
 pub use import::Import;
 pub use progress::{Progress, TableProgress};
-pub use sort_dir::SortDir;
 pub use sql::SqlImport;
 pub use work::{Assignment, Work};
 

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicU64;
 
 use th_cluster::ImportLease;
 use th_config::Config;
-use th_connect::{Target, fault};
+use th_connect::{SortDir, Target, fault};
 use th_dump::Store;
 use th_env::Env;
 use th_errors::Fault;
@@ -15,7 +15,7 @@ use th_ledger::{JobId, JobResult, Ledger, Plan};
 use th_queue::{Queue, Visibility};
 
 use crate::command::resources;
-use crate::{Import, Progress, SortDir, SqlImport, Stop, Worker, job};
+use crate::{Import, Progress, SqlImport, Stop, Worker, job};
 
 /// An import and a way to do its jobs.
 pub trait Work: Send + Sync + Sized + 'static {

@@ -37,6 +37,12 @@ pub struct Plan {
     /// Rows with values that do not fit that may be left out; more of them fail the import.
     #[serde(default)]
     pub max_rejected: u64,
+    /// What becomes of rows with equal keys.
+    #[serde(default)]
+    pub conflict: ConflictPolicy,
+    /// The smallest of the jobs' commit timestamps; earlier versions in the target are not this import's.
+    #[serde(default)]
+    pub first_commit_ts: u64,
     /// Tables, in the order of their numbers.
     pub tables: Vec<PlannedTable>,
     /// Number of jobs; they are `0..jobs`.
@@ -65,21 +71,29 @@ pub struct SqlPlan {
     pub books_schema: String,
     /// The books' id, of this plan alone.
     pub books: String,
-    /// What happens to a row whose key is there.
-    pub on_duplicate: OnDuplicate,
-    /// Rows that may meet an equal key; more of them fail the import.
-    pub most_conflicts: u64,
 }
 
-/// What happens to a row whose unique key is in the table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// What becomes of rows with equal keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ConflictPolicy {
+    /// Who wins, if anybody.
+    pub strategy: ConflictStrategy,
+    /// Most rows that may conflict, winners included (by SQL, where the winner is not known to us, without it);
+    /// more fail the import.
+    pub threshold: u64,
+}
+
+/// Who wins where rows have equal keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum OnDuplicate {
-    /// The import fails and names it.
+pub enum ConflictStrategy {
+    /// Nobody: the import fails.
+    #[default]
     Error,
-    /// It takes the other's place.
+    /// A row stays if it is the first of the source at every key that it has; every other goes, with all its
+    /// pairs. Rows that the table held before go for those of the source.
     Replace,
-    /// It is left out.
+    /// The row of the source is left out. By SQL only.
     Ignore,
 }
 
@@ -168,6 +182,13 @@ impl Pairs {
         self.pairs += other.pairs;
         self.bytes += other.bytes;
     }
+
+    /// Takes a part out of the sum.
+    pub fn remove(&mut self, part: Pairs) {
+        self.crc64 ^= part.crc64;
+        self.pairs = self.pairs.wrapping_sub(part.pairs);
+        self.bytes = self.bytes.wrapping_sub(part.bytes);
+    }
 }
 
 /// A part of a source object that one job reads.
@@ -242,11 +263,12 @@ pub struct JobResult {
     /// Rows left out because a value does not fit.
     #[serde(default)]
     pub rejected: u64,
-    /// Rows that met an equal key, by SQL.
+    /// The sum over all pairs of its rows.
+    pub pairs: Pairs,
+    /// Pairs that were not ingested because an earlier one of the job has the same key; by SQL, rows that met an
+    /// equal key and were left out or took the other's place.
     #[serde(default)]
     pub conflicts: u64,
-    /// The sum over all pairs ingested.
-    pub pairs: Pairs,
     /// Largest ids used.
     pub bases: Bases,
     /// Source bytes read, as stored.
@@ -293,6 +315,21 @@ pub struct Conflict {
     pub second: String,
 }
 
+/// What was removed from a table because of equal keys. Written after it is removed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resolution {
+    /// See [`FORMAT`].
+    pub format: u32,
+    /// Index into [`Plan::tables`].
+    pub table: u32,
+    /// Rows that shared a key with another, those that stayed included.
+    pub conflicting: u64,
+    /// Rows of the source that were removed.
+    pub removed_rows: u64,
+    /// The sum over all pairs of removed rows, those that the table held before included.
+    pub removed: Pairs,
+}
+
 /// A row that was left out because a value does not fit its column.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reject {
@@ -316,7 +353,11 @@ pub struct TableReport {
     /// Rows left out; `rejects/` in the ledger has them with their reasons.
     #[serde(default)]
     pub rejected: u64,
-    /// What the workers encoded, and what the table held before.
+    /// Rows that gave way to others with equal keys; `conflicts/` in the ledger has them with their places, unless
+    /// rows were written by SQL.
+    #[serde(default)]
+    pub replaced: u64,
+    /// What the workers encoded, and what the table held before, without what was removed.
     pub expected: Pairs,
     /// What TiKV computed; absent where the checksum was switched off.
     pub found: Option<Pairs>,

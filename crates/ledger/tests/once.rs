@@ -38,6 +38,8 @@ fn plan(source: &str, jobs: u32) -> Plan {
         jobs,
         source_bytes: 0,
         max_rejected: 0,
+        conflict: th_ledger::ConflictPolicy::default(),
+        first_commit_ts: 0,
     }
 }
 
@@ -61,8 +63,8 @@ fn result(number: u32, worker: &str) -> JobResult {
         table: 0,
         rows: 3,
         rejected: 0,
-        conflicts: 0,
         pairs: Pairs { crc64: u64::MAX, pairs: 6, bytes: 60 },
+        conflicts: 0,
         bases: Bases::default(),
         source_bytes: 5,
         worker: worker.into(),

@@ -1,7 +1,7 @@
 //! Which columns rows are written to, and which of their values.
 
 use th_errors::{Code, Fault};
-use th_ledger::{OnDuplicate, PlannedColumn, PlannedTable};
+use th_ledger::{ConflictStrategy, PlannedColumn, PlannedTable};
 use th_mysql::{Dialect, Verb, insert_head, push_value};
 use th_row::Value;
 
@@ -24,7 +24,7 @@ impl Layout {
     /// take no place.
     pub(super) fn new(
         table: &PlannedTable,
-        strategy: OnDuplicate,
+        strategy: ConflictStrategy,
         dialect: Dialect,
         listed: Option<&[String]>,
         count: usize,
@@ -75,9 +75,9 @@ impl Layout {
             dialect.push_text(value.as_bytes(), &mut texts);
         }
         let verb = match strategy {
-            OnDuplicate::Error => Verb::Insert,
-            OnDuplicate::Replace => Verb::Replace,
-            OnDuplicate::Ignore => Verb::InsertIgnore,
+            ConflictStrategy::Error => Verb::Insert,
+            ConflictStrategy::Replace => Verb::Replace,
+            ConflictStrategy::Ignore => Verb::InsertIgnore,
         };
         let head = |verb| insert_head(verb, &table.db, &table.name, &columns);
         Ok(Self { insert: head(Verb::Insert), usual: head(verb), values, constants: texts })
@@ -142,7 +142,8 @@ mod tests {
             listed.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
         let constants: Vec<(String, String)> =
             constants.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let made = Layout::new(&table(), OnDuplicate::Replace, DIALECT, listed.as_deref(), count, &constants);
+        let made =
+            Layout::new(&table(), ConflictStrategy::Replace, DIALECT, listed.as_deref(), count, &constants);
         let made = made.map_err(|fault| fault.message)?;
         let values: Vec<Value<'_>> = (0..count as u64).map(Value::Uint).collect();
         let mut text = made.head(false).as_bytes().to_vec();

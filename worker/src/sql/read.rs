@@ -130,7 +130,7 @@ impl Reading<'_> {
                 shape = Some((row.columns_version, row.values.len()));
                 let made = Layout::new(
                     table,
-                    import.sql.on_duplicate,
+                    import.plan.conflict.strategy,
                     dialect,
                     row.columns,
                     row.values.len(),

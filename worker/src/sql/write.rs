@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use th_connect::fault;
 use th_errors::{Code, Fault};
-use th_ledger::{Job, OnDuplicate, PlannedTable};
+use th_ledger::{ConflictStrategy, Job, PlannedTable};
 use th_mysql::{Class, Connection, LeftOut, Position, Progress, SqlError};
 use th_row::Place;
 
@@ -214,7 +214,9 @@ impl<'a> Writer<'a> {
                     let middle = start + rows.len() / 2;
                     parts.extend([middle..end, start..middle]);
                 }
-                Class::Duplicate if way.plainly && self.import.sql.on_duplicate == OnDuplicate::Ignore => {
+                Class::Duplicate
+                    if way.plainly && self.import.plan.conflict.strategy == ConflictStrategy::Ignore =>
+                {
                     tally.ignored += 1;
                     tally.conflicts += 1;
                 }
@@ -229,12 +231,12 @@ impl<'a> Writer<'a> {
 
     /// Counts the rows of a statement that met an equal key.
     fn count(&self, rows: u64, done: th_mysql::Done, way: Way, tally: &mut Tally) -> Result<(), Stop> {
-        match self.import.sql.on_duplicate {
+        match self.import.plan.conflict.strategy {
             _ if way.plainly => {}
-            OnDuplicate::Error => {}
+            ConflictStrategy::Error => {}
             // Each row that goes is one more.
-            OnDuplicate::Replace => tally.conflicts += done.affected.saturating_sub(rows),
-            OnDuplicate::Ignore => {
+            ConflictStrategy::Replace => tally.conflicts += done.affected.saturating_sub(rows),
+            ConflictStrategy::Ignore => {
                 let ignored = rows.saturating_sub(done.affected);
                 // A warning that is not about an ignored row is about a value that was bent.
                 if u64::from(done.warnings) != ignored.min(u64::from(u16::MAX)) {
@@ -268,8 +270,8 @@ impl<'a> Writer<'a> {
     }
 
     async fn check_conflicts(&self, batches: &[Batch], conflicts: u64) -> Result<(), Stop> {
-        let most = self.import.sql.most_conflicts;
-        if self.import.sql.on_duplicate == OnDuplicate::Error || conflicts <= most {
+        let most = self.import.plan.conflict.threshold;
+        if self.import.plan.conflict.strategy == ConflictStrategy::Error || conflicts <= most {
             return Ok(());
         }
         let found = too_many_conflicts(conflicts, most);
