@@ -192,6 +192,15 @@ impl<T> Planner<'_, T> {
         Ok(())
     }
 
+    /// Bytes of a piece of a large file, and how it is cut off.
+    fn cutting(&self, sizes: jobs::JobSize) -> (u64, Cutting) {
+        match (self.config.mydumper.strict_format, self.config.thunderhead.split_files) {
+            (true, _) => (self.config.mydumper.max_region_size.0, Cutting::StrictFormat),
+            (false, true) => (sizes.0, Cutting::ByLooking),
+            (false, false) => (sizes.0, Cutting::No),
+        }
+    }
+
     fn ignored_columns(&self, db: &str, table: &str) -> Vec<String> {
         let same = |left: &str, right: &str| left.eq_ignore_ascii_case(right);
         self.config
@@ -391,13 +400,7 @@ impl Planner<'_> {
         let next = tidb.next_ids(db, name).await.map_err(|error| fault::of_cluster(&error))?;
         let first_base = next.iter().map(|id| id.next.saturating_sub(1)).max().unwrap_or(0);
         let column_count = columns.names.map_or(table.info.columns.len(), |names| names.len());
-        let mydumper = &self.config.mydumper;
-        let piece = if mydumper.strict_format { mydumper.max_region_size.0 } else { sizes.0 };
-        let how = match (mydumper.strict_format, self.config.thunderhead.split_files) {
-            (true, _) => Cutting::StrictFormat,
-            (false, true) => Cutting::ByLooking,
-            (false, false) => Cutting::No,
-        };
+        let (piece, how) = self.cutting(sizes);
         let splits = probe::splits(self.source, files, read, piece, how).await?;
         let first_job = jobs.len() as u32;
         let row_id_end = jobs::cut(

@@ -136,9 +136,8 @@ impl Planner<'_, Server> {
             .at(self.source.display(&file.path))
             .of_table(db, name));
         }
-        let mydumper = &self.config.mydumper;
-        let piece = if mydumper.strict_format { mydumper.max_region_size.0 } else { sizes.0 };
-        let splits = probe::splits(self.source, files, read, piece, mydumper.strict_format).await?;
+        let (piece, how) = self.cutting(sizes);
+        let splits = probe::splits(self.source, files, read, piece, how).await?;
         let first_job = jobs.len() as u32;
         let row_id_end = jobs::cut(
             self.import_id,

@@ -120,7 +120,9 @@ impl Reading<'_> {
             let row = match reader.next() {
                 Ok(Some(row)) => row,
                 Ok(None) => break,
-                Err(error) => return Err(of_table(fault::of_read(&error)).into()),
+                Err(error) => {
+                    return Err(of_table(th_job::of_piece(fault::of_read(&error), chunk)).into());
+                }
             };
             let (at, end) = (row.offset, row.end);
             if at < skipped {
