@@ -7,7 +7,7 @@
 //!
 //! ```text
 //! progress_<id>  job │ chunk, next_offset: where the next row to write begins │ rows, rejected, conflicts
-//! rejects_<id>   job, chunk, next_offset │ place, reason, source of a row that was left out
+//! rejects_<id>   job, chunk, next_offset of a row that was left out │ reason, source
 //! ```
 //! The planner makes all rows of `progress_<id>`, and only the finalizer drops the tables: a worker that
 //! wakes up after the end finds no row to lock and writes nothing.
@@ -55,8 +55,6 @@ pub struct Progress {
 pub struct LeftOut {
     /// Where it begins.
     pub at: Position,
-    /// Where it stands, for people.
-    pub place: String,
     /// What is wrong with it.
     pub reason: String,
     /// Its text.
@@ -95,7 +93,7 @@ impl Books {
         );
         let rejects = format!(
             "CREATE TABLE IF NOT EXISTS {} (job INT UNSIGNED NOT NULL, chunk INT UNSIGNED NOT NULL, \
-             next_offset BIGINT UNSIGNED NOT NULL, place TEXT NOT NULL, reason TEXT NOT NULL, source MEDIUMTEXT NOT NULL, \
+             next_offset BIGINT UNSIGNED NOT NULL, reason TEXT NOT NULL, source MEDIUMTEXT NOT NULL, \
              PRIMARY KEY (job, chunk, next_offset)) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COMMENT={comment}",
             self.rejects()
         );
@@ -174,11 +172,10 @@ impl Books {
         let dialect = server.dialect();
         for row in rows {
             let sql = format!(
-                "INSERT INTO {} VALUES ({job},{},{},{},{},{})",
+                "INSERT INTO {} VALUES ({job},{},{},{},{})",
                 self.rejects(),
                 row.at.chunk,
                 row.at.offset,
-                dialect.text(&row.place),
                 dialect.text(&row.reason),
                 dialect.text(&row.source)
             );
@@ -187,20 +184,20 @@ impl Books {
         Ok(())
     }
 
-    /// The rows that a job has left out: place, reason and source, in order.
-    pub async fn left_out(&self, server: &Server, job: u32) -> Result<Vec<[String; 3]>, SqlError> {
+    /// The rows that a job has left out, in order.
+    pub async fn left_out(&self, server: &Server, job: u32) -> Result<Vec<LeftOut>, SqlError> {
         let sql = format!(
-            "SELECT place, reason, source FROM {} WHERE job = {job} ORDER BY chunk, next_offset",
+            "SELECT chunk, next_offset, reason, source FROM {} WHERE job = {job} ORDER BY chunk, next_offset",
             self.rejects()
         );
         let rows = server.ask(&sql).await?;
-        Ok(rows
-            .into_iter()
-            .map(|row| {
-                let mut cells = row.into_iter().map(Option::unwrap_or_default);
-                [(); 3].map(|()| cells.next().unwrap_or_default())
-            })
-            .collect())
+        let row = |row: Vec<Option<String>>| {
+            let mut cells = row.into_iter().map(Option::unwrap_or_default);
+            let mut next = || cells.next().unwrap_or_default();
+            let (chunk, offset) = (next().parse().unwrap_or(0), next().parse().unwrap_or(0));
+            LeftOut { at: Position { chunk, offset }, reason: next(), source: next() }
+        };
+        Ok(rows.into_iter().map(row).collect())
     }
 
     /// Removes the books, and their database if nothing else is in it.

@@ -25,6 +25,7 @@ use th_ledger::{
 };
 use th_mysql::{Books, Position, Progress, Server};
 use th_queue::Visibility;
+use th_row::Place;
 use tokio::sync::mpsc;
 
 use crate::progress::JobProgress;
@@ -84,6 +85,23 @@ impl SqlImport {
         self.plan.tables.get(job.table as usize).ok_or_else(|| {
             Fault::new(Code::LedgerConflict, format!("a job names table {}, the plan has no such", job.table))
         })
+    }
+
+    /// The places of rows of a job, which are in order: with their lines, which are counted by reading each file
+    /// once up to the last of them, or where that fails with their offsets.
+    async fn places(&self, job: &Job, rows: &[Position]) -> Vec<Place> {
+        let mut places = Vec::with_capacity(rows.len());
+        for of_chunk in rows.chunk_by(|left, right| left.chunk == right.chunk) {
+            let chunk = of_chunk.first().and_then(|row| job.chunks.get(row.chunk as usize));
+            let Some(chunk) = chunk else { continue };
+            let object = self.source.display(&chunk.file.path);
+            let offsets: Vec<u64> = of_chunk.iter().map(|row| row.offset).collect();
+            let lines = th_dump::line_of(&self.source, &chunk.file, &offsets, &self.plan.read.io).await;
+            let lines = lines.unwrap_or_else(|_| vec![0; offsets.len()]);
+            let place = |(offset, line)| Place { object: Arc::clone(&object), offset, line, column: 0 };
+            places.extend(offsets.into_iter().zip(lines).map(place));
+        }
+        places
     }
 
     /// How far a job is, by the books.
@@ -147,8 +165,13 @@ impl Work for SqlImport {
         let rejects =
             import.books.left_out(&import.server, id.0).await.map_err(|error| fault::of_sql(&error))?;
         if !rejects.is_empty() {
-            let rejects: Vec<Reject> =
-                rejects.into_iter().map(|[place, reason, row]| Reject { place, reason, row }).collect();
+            let positions: Vec<Position> = rejects.iter().map(|row| row.at).collect();
+            let places = import.places(&job, &positions).await;
+            let rejects: Vec<Reject> = rejects
+                .into_iter()
+                .zip(places)
+                .map(|(row, place)| Reject { place: place.to_string(), reason: row.reason, row: row.source })
+                .collect();
             import.ledger.write_rejects(id, &rejects).await.map_err(|error| fault::of_ledger(&error))?;
         }
         Ok(JobResult {

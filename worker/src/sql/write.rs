@@ -251,9 +251,8 @@ impl<'a> Writer<'a> {
 
     /// Leaves a row out, as long as the import may.
     async fn reject(&self, batch: &Batch, row: Row, error: &SqlError, tally: &mut Tally) -> Result<(), Stop> {
-        let found = self.fault_at(error, row).await;
         if self.noted.rejected + tally.rejected >= self.import.plan.max_rejected {
-            return Err(Stop::Fault(found));
+            return Err(Stop::Fault(self.fault_at(error, row).await));
         }
         tally.rejected += 1;
         if self.noted.rejected + tally.rejected <= MOST_REJECTS {
@@ -261,8 +260,7 @@ impl<'a> Writer<'a> {
             let text = text.get(..REJECT_BYTES).unwrap_or(text);
             tally.left_out.push(LeftOut {
                 at: row.at,
-                place: found.place.unwrap_or_default(),
-                reason: found.message,
+                reason: error.to_string(),
                 source: String::from_utf8_lossy(text).into_owned(),
             });
         }
@@ -294,16 +292,8 @@ impl<'a> Writer<'a> {
     }
 
     async fn place(&self, row: Row) -> Place {
-        let import = self.import;
-        let Some(chunk) = self.job.chunks.get(row.at.chunk as usize) else {
-            return Place::at_offset("".into(), row.at.offset);
-        };
-        let offset = row.at.offset;
-        let object = import.source.display(&chunk.file.path);
-        let lines = th_dump::line_of(&import.source, &chunk.file, &[offset], &import.plan.read.io).await;
-        // Without the line, the offset says it.
-        let line = lines.ok().and_then(|lines| lines.first().copied()).unwrap_or(0);
-        Place { object, offset, line, column: 0 }
+        let places = self.import.places(self.job, &[row.at]).await;
+        places.into_iter().next().unwrap_or_else(|| Place::at_offset("".into(), row.at.offset))
     }
 }
 
