@@ -54,6 +54,7 @@ impl Planner<'_, Server> {
             target: Target { pd: Vec::new(), cluster_id: 0, version: server.version().to_owned() },
             session: Session {
                 sql_mode: self.config.tidb.sql_mode.clone(),
+                variables: self.config.tidb.session_vars.clone(),
                 // What is not configured is left to the server.
                 time_zone: self.config.thunderhead.time_zone.clone(),
                 now_micros: self.env.now_seconds() * 1_000_000,

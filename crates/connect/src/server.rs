@@ -46,6 +46,7 @@ pub async fn target(
             // Every run of a job has one session.
             config.tidb.sql_mode.clone_from(&plan.session.sql_mode);
             config.thunderhead.time_zone.clone_from(&plan.session.time_zone);
+            config.tidb.session_vars.clone_from(&plan.session.variables);
         }
         return server(&config, env).await.map(Target::Server);
     }

@@ -120,7 +120,8 @@ pub struct Session {
     pub now_micros: i64,
     /// Whether the cluster uses the new collation framework.
     pub new_collation: bool,
-    /// Further variables that decide what expressions answer, such as `block_encryption_mode`.
+    /// Further variables that decide what expressions answer, such as `block_encryption_mode`; by SQL, all that
+    /// are configured.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub variables: BTreeMap<String, String>,
 }
