@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what building needs and the machine lacks: a C++ compiler, cmake and libclang (RocksDB and its
-# bindings); with `tests`, also the S3 and SQS emulator that the tests run against.
+# bindings); with `tests`, also the S3 and SQS emulator and the MariaDB server that the tests run against.
 set -euo pipefail
 cd "$(dirname "$0")"
 missing=()
@@ -9,6 +9,7 @@ command -v cmake >/dev/null || missing+=(cmake)
 command -v g++ >/dev/null || missing+=(g++)
 if [ "${1:-}" = tests ]; then
     command -v curl >/dev/null || missing+=(curl)
+    PATH="$PATH:/usr/sbin" command -v mariadbd >/dev/null || missing+=(mariadb-server)
     python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 fi
 if [ ${#missing[@]} -gt 0 ]; then

@@ -29,15 +29,14 @@ pub async fn run(args: FinalizeArgs, env: Env) -> Result<(), Fault> {
             format!("{} has no plan; run `thunderhead plan` first", ledger.display()),
         )
     })?;
-    let pd = if config.tidb.pd_addr.is_empty() { plan.target.pd.clone() } else { Vec::new() };
-    let cluster = th_connect::cluster(&config, &pd, true, &env).await?;
+    let target = th_connect::target(&config, Some(&plan), true, &env).await?;
     let queue = th_connect::queue(&config).await;
     let finalizer = Finalizer {
         config: &config,
         env: &env,
         ledger: &ledger,
         queue,
-        cluster: &cluster,
+        cluster: &target,
         plan: &plan,
         poll: Duration::from_secs(1),
         name: format!("finalizer-{}", env.uuid()),

@@ -10,6 +10,7 @@
 pub mod command;
 pub mod fold;
 mod resolve;
+mod sql;
 pub mod summary;
 mod verify;
 mod wait;
@@ -19,7 +20,7 @@ use std::time::Duration;
 
 use th_cluster::{Cluster, ImportLease, LeaseOptions, PauseScope};
 use th_config::Config;
-use th_connect::fault;
+use th_connect::{Target, fault};
 use th_env::Env;
 use th_errors::Fault;
 use th_ledger::{
@@ -27,8 +28,8 @@ use th_ledger::{
 };
 use th_queue::Queue;
 
-/// What the finalizer works with.
-pub struct Finalizer<'a> {
+/// What the finalizer works with. `T` is what was imported into: a cluster, a server, or either of both.
+pub struct Finalizer<'a, T = Cluster> {
     /// The configuration.
     pub config: &'a Config,
     /// Clock and randomness.
@@ -38,7 +39,7 @@ pub struct Finalizer<'a> {
     /// The queue, for dead letters.
     pub queue: Arc<dyn Queue>,
     /// The target.
-    pub cluster: &'a Cluster,
+    pub cluster: &'a T,
     /// The plan.
     pub plan: &'a Plan,
     /// Time between two looks at the ledger.
@@ -47,9 +48,36 @@ pub struct Finalizer<'a> {
     pub name: String,
 }
 
-impl Finalizer<'_> {
+impl Finalizer<'_, Target> {
     /// Waits for the jobs, verifies, and decides. Returns the outcome that stands, whoever decided it.
     /// An error means that nothing was decided; the same again may succeed.
+    pub async fn run(&self) -> Result<Verdict, Fault> {
+        match self.cluster {
+            Target::Cluster(cluster) => self.of(&**cluster).run().await,
+            Target::Server(server) => self.of(server).run().await,
+        }
+    }
+}
+
+impl<T> Finalizer<'_, T> {
+    /// The same for one kind of target.
+    fn of<'b, U>(&'b self, cluster: &'b U) -> Finalizer<'b, U> {
+        let &Self { config, env, ledger, ref queue, cluster: _, plan, poll, ref name } = self;
+        Finalizer { config, env, ledger, queue: Arc::clone(queue), cluster, plan, poll, name: name.clone() }
+    }
+
+    async fn decide(&self, outcome: Outcome) -> Result<Verdict, Fault> {
+        let verdict = Verdict { format: FORMAT, finalizer: self.name.clone(), outcome };
+        let decided = self.ledger.decide(&verdict).await.map_err(|error| fault::of_ledger(&error))?;
+        if decided.finalizer != self.name {
+            tracing::warn!(winner = %decided.finalizer, "another finalizer decided first; its outcome stands");
+        }
+        Ok(decided)
+    }
+}
+
+impl Finalizer<'_> {
+    /// See [`Finalizer::run`].
     pub async fn run(&self) -> Result<Verdict, Fault> {
         let lease = self.hold_versions().await?;
         let verdict = self.run_held().await;
@@ -122,15 +150,6 @@ impl Finalizer<'_> {
             tables,
         }))
         .await
-    }
-
-    async fn decide(&self, outcome: Outcome) -> Result<Verdict, Fault> {
-        let verdict = Verdict { format: FORMAT, finalizer: self.name.clone(), outcome };
-        let decided = self.ledger.decide(&verdict).await.map_err(|error| fault::of_ledger(&error))?;
-        if decided.finalizer != self.name {
-            tracing::warn!(winner = %decided.finalizer, "another finalizer decided first; its outcome stands");
-        }
-        Ok(decided)
     }
 
     async fn normal_mode(&self) -> Result<(), Fault> {

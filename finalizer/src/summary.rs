@@ -2,6 +2,9 @@
 
 use th_ledger::{Outcome, TableReport, Verdict};
 
+/// The verdict of a table whose rows the server took.
+pub(crate) const WRITTEN: &str = "written";
+
 /// One line a table: name, rows, pairs, bytes, checksum, verdict, seconds.
 pub fn table(verdict: &Verdict) -> String {
     let reports: &[TableReport] = match &verdict.outcome {
@@ -42,9 +45,10 @@ pub fn table(verdict: &Verdict) -> String {
             let rejected: u64 = complete.tables.iter().map(|table| table.rejected).sum();
             let replaced: u64 = complete.tables.iter().map(|table| table.replaced).sum();
             if replaced > 0 {
-                text.push_str(&format!(
-                    "{replaced} rows were removed for others with equal keys, see conflicts/ in the ledger\n"
-                ));
+                // By SQL the server knows which, and does not say.
+                let by_sql = complete.tables.iter().any(|table| table.verdict == WRITTEN);
+                let named = if by_sql { "" } else { ", see conflicts/ in the ledger" };
+                text.push_str(&format!("{replaced} rows gave way to others with equal keys{named}\n"));
             }
             if rejected > 0 {
                 text.push_str(&format!("{rejected} rows were left out, see rejects/ in the ledger\n"));

@@ -22,7 +22,7 @@ pub(crate) enum Waited {
     Decided(Verdict),
 }
 
-impl Finalizer<'_> {
+impl<T> Finalizer<'_, T> {
     pub(crate) async fn wait(&self) -> Result<Waited, Fault> {
         let ledger = |error| fault::of_ledger(&error);
         let mut finished_before = usize::MAX;

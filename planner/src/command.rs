@@ -59,8 +59,8 @@ pub async fn run(args: PlanArgs, env: Env) -> Result<(), Fault> {
 async fn plan(config: &Config, env: &Env, import_id: &str, ledger: &Ledger) -> Result<Plan, Fault> {
     let source = th_connect::source(&config.mydumper.data_source_dir)?;
     let queue = th_connect::queue(config).await;
-    let cluster = th_connect::cluster(config, &[], true, env).await?;
-    Planner { config, env, source: &source, cluster: &cluster, ledger, queue: &*queue, import_id }.run().await
+    let target = th_connect::target(config, None, true, env).await?;
+    Planner { config, env, source: &source, cluster: &target, ledger, queue: &*queue, import_id }.run().await
 }
 
 fn print(plan: &Plan, ledger: &Ledger) {

@@ -13,6 +13,7 @@ mod failure;
 pub mod jobs;
 mod probe;
 mod schemas;
+mod sql;
 mod statement;
 
 pub use failure::plan_failed;
@@ -23,26 +24,28 @@ use std::time::Duration;
 
 use probe::Cutting;
 use serde_json::value::RawValue;
-use th_cluster::{Cluster, ErrorKind, LeaseOptions, PauseScope, Tidb};
+use th_cluster::{Cluster, LeaseOptions, PauseScope, Tidb};
 use th_codec::Encoder;
 use th_config::Config;
-use th_connect::fault;
+use th_connect::{Target as Opened, fault};
 use th_dump::{Dump, Store, TableFiles};
 use th_env::Env;
 use th_errors::{Code, Fault};
 use th_job::encoder_options;
 use th_ledger::{
-    ConflictPolicy, ConflictStrategy, FORMAT, Job, JobId, Ledger, Outcome, Pairs, Plan, PlannedTable,
-    Session, Target,
+    Backend, ConflictPolicy, ConflictStrategy, FORMAT, Job, JobId, Ledger, Outcome, Pairs, Plan,
+    PlannedTable, Session, Target,
 };
 use th_queue::Queue;
 use th_schema::Table;
 
+use crate::schemas::Definitions;
+
 /// Time in which workers should begin.
 const UNTIL_WORKERS: Duration = Duration::from_hours(2);
 
-/// What the planner works with.
-pub struct Planner<'a> {
+/// What the planner works with. `T` is what is planned for: a cluster, a server, or either of both.
+pub struct Planner<'a, T = Cluster> {
     /// The configuration.
     pub config: &'a Config,
     /// Clock and randomness.
@@ -50,7 +53,7 @@ pub struct Planner<'a> {
     /// The dump.
     pub source: &'a Store,
     /// The target.
-    pub cluster: &'a Cluster,
+    pub cluster: &'a T,
     /// Where the plan goes.
     pub ledger: &'a Ledger,
     /// Where the jobs go.
@@ -68,18 +71,51 @@ pub struct JobMessage {
     pub job: JobId,
 }
 
-impl Planner<'_> {
+impl Planner<'_, Opened> {
     /// Makes the plan and enqueues its jobs. If the ledger holds a plan already, that one is taken and
     /// its unfinished jobs are enqueued again.
     pub async fn run(&self) -> Result<Plan, Fault> {
+        match self.cluster {
+            Opened::Cluster(cluster) => self.of(&**cluster).run().await,
+            Opened::Server(server) => self.of(server).run().await,
+        }
+    }
+}
+
+impl<T> Planner<'_, T> {
+    /// The same for one kind of target.
+    fn of<'b, U>(&'b self, cluster: &'b U) -> Planner<'b, U> {
+        let &Self { config, env, source, cluster: _, ledger, queue, import_id } = self;
+        Planner { config, env, source, cluster, ledger, queue, import_id }
+    }
+
+    /// Whether the ledger can take a plan, and the one it has already.
+    async fn begin(&self) -> Result<Option<Plan>, Fault> {
         self.ledger.probe().await.map_err(|error| fault::of_ledger(&error))?;
         self.check_open().await?;
-        let plan = match self.ledger.plan().await.map_err(|error| fault::of_ledger(&error))? {
-            Some(plan) => self.check_same(plan)?,
-            None => self.make().await?,
-        };
-        self.enqueue(&plan).await?;
+        let plan = self.ledger.plan().await.map_err(|error| fault::of_ledger(&error))?;
+        if let Some(plan) = &plan {
+            self.check_source(plan)?;
+            tracing::info!(import = %plan.import_id, jobs = plan.jobs, "resuming the plan in the ledger");
+        }
         Ok(plan)
+    }
+
+    fn conflict_policy(&self) -> ConflictPolicy {
+        let configured = &self.config.conflict;
+        let strategy = match configured.strategy.as_str() {
+            "replace" => ConflictStrategy::Replace,
+            "ignore" => ConflictStrategy::Ignore,
+            _ => ConflictStrategy::Error,
+        };
+        ConflictPolicy { strategy, threshold: u64::try_from(configured.threshold).unwrap_or(0) }
+    }
+
+    fn other_backend(&self, backend: &str) -> Fault {
+        Fault::new(
+            Code::LedgerConflict,
+            format!("{} holds a plan for the backend `{backend}`", self.ledger.display()),
+        )
     }
 
     /// An import that has failed stays so: its marker is never taken back.
@@ -98,8 +134,8 @@ impl Planner<'_> {
         }
     }
 
-    /// A plan that is there is only taken when it is for the same source and cluster.
-    fn check_same(&self, plan: Plan) -> Result<Plan, Fault> {
+    /// A plan that is there is only taken when it is for the same source.
+    fn check_source(&self, plan: &Plan) -> Result<(), Fault> {
         if plan.source != self.source.display_base {
             return Err(Fault::new(
                 Code::LedgerConflict,
@@ -111,19 +147,7 @@ impl Planner<'_> {
                 ),
             ));
         }
-        if plan.target.cluster_id != self.cluster.pd.cluster_id() {
-            return Err(Fault::new(
-                Code::LedgerConflict,
-                format!(
-                    "{} holds a plan for cluster {}, this is cluster {}",
-                    self.ledger.display(),
-                    plan.target.cluster_id,
-                    self.cluster.pd.cluster_id()
-                ),
-            ));
-        }
-        tracing::info!(import = %plan.import_id, jobs = plan.jobs, "resuming the plan in the ledger");
-        Ok(plan)
+        Ok(())
     }
 
     /// Lists the dump, without touching the target.
@@ -143,11 +167,120 @@ impl Planner<'_> {
         Ok(dump)
     }
 
+    /// A table with data but without a definition is named before anything is created.
+    async fn check_definitions_present(
+        &self,
+        definitions: &impl Definitions,
+        dump: &Dump,
+    ) -> Result<(), Fault> {
+        for table in dump.tables.iter().filter(|table| table.schema_file.is_none()) {
+            if !definitions.has_table(&table.db, &table.table).await? {
+                let first = table
+                    .data
+                    .first()
+                    .map_or_else(String::new, |file| self.source.display(&file.path).to_string());
+                return Err(Fault::new(
+                    Code::SchemaMissing,
+                    format!(
+                        "table `{}`.`{}` has data but neither the dump nor the target defines it",
+                        table.db, table.table
+                    ),
+                )
+                .at(first)
+                .of_table(&table.db, &table.table));
+            }
+        }
+        Ok(())
+    }
+
+    /// Bytes of a piece of a large file, and how it is cut off.
+    fn cutting(&self, sizes: jobs::JobSize) -> (u64, Cutting) {
+        match (self.config.mydumper.strict_format, self.config.thunderhead.split_files) {
+            (true, _) => (self.config.mydumper.max_region_size.0, Cutting::StrictFormat),
+            (false, true) => (sizes.0, Cutting::ByLooking),
+            (false, false) => (sizes.0, Cutting::No),
+        }
+    }
+
+    fn ignored_columns(&self, db: &str, table: &str) -> Vec<String> {
+        let same = |left: &str, right: &str| left.eq_ignore_ascii_case(right);
+        self.config
+            .mydumper
+            .ignore_data_columns
+            .iter()
+            .filter(|entry| {
+                let by_filter = !entry.table_filter.is_empty()
+                    && th_dump::TableFilter::compile(
+                        &entry.table_filter,
+                        self.config.mydumper.case_sensitive,
+                    )
+                    .is_ok_and(|filter| filter.matches_table(db, table));
+                by_filter || (same(&entry.db, db) && same(&entry.table, table))
+            })
+            .flat_map(|entry| entry.columns.iter().map(|column| column.to_lowercase()))
+            .collect()
+    }
+
+    /// Enqueues every job without a result, the largest first, so that the tail is short.
+    async fn enqueue(&self, plan: &Plan) -> Result<(), Fault> {
+        let finished = self.ledger.finished_jobs().await.map_err(|error| fault::of_ledger(&error))?;
+        let mut open: Vec<(u64, u32)> = plan
+            .tables
+            .iter()
+            .flat_map(|table| {
+                let count = u64::from(table.jobs.end - table.jobs.start).max(1);
+                table.jobs.clone().map(move |job| (table.source_bytes / count, job))
+            })
+            .filter(|(_, job)| finished.binary_search(&JobId(*job)).is_err())
+            .collect();
+        open.sort_by_key(|&(bytes, job)| (std::cmp::Reverse(bytes), job));
+        let bodies: Vec<String> = open
+            .iter()
+            .filter_map(|&(_, job)| {
+                serde_json::to_string(&JobMessage { import_id: plan.import_id.clone(), job: JobId(job) }).ok()
+            })
+            .collect();
+        self.queue.send(&bodies).await.map_err(|error| fault::of_queue(&error))?;
+        tracing::info!(jobs = bodies.len(), queue = self.queue.name(), "jobs enqueued");
+        Ok(())
+    }
+}
+
+impl Planner<'_> {
+    /// See [`Planner::run`].
+    pub async fn run(&self) -> Result<Plan, Fault> {
+        let plan = match self.begin().await? {
+            Some(plan) => self.check_same(plan)?,
+            None => self.make().await?,
+        };
+        self.enqueue(&plan).await?;
+        Ok(plan)
+    }
+
+    /// A plan that is there is only taken when it is for the same cluster.
+    fn check_same(&self, plan: Plan) -> Result<Plan, Fault> {
+        if plan.backend != Backend::Local {
+            return Err(self.other_backend("tidb"));
+        }
+        if plan.target.cluster_id != self.cluster.pd.cluster_id() {
+            return Err(Fault::new(
+                Code::LedgerConflict,
+                format!(
+                    "{} holds a plan for cluster {}, this is cluster {}",
+                    self.ledger.display(),
+                    plan.target.cluster_id,
+                    self.cluster.pd.cluster_id()
+                ),
+            ));
+        }
+        Ok(plan)
+    }
+
     async fn make(&self) -> Result<Plan, Fault> {
         let mut read = th_connect::read_options(self.config)?;
         let dump = self.discover().await?;
-        self.check_definitions_present(&dump).await?;
         let tidb = self.tidb()?;
+        self.check_definitions_present(tidb, &dump).await?;
         let version = tidb.version().await.map_err(|error| fault::of_cluster(&error))?;
         schemas::create(self, tidb, &dump).await?;
         let session = self.session(tidb).await?;
@@ -170,6 +303,7 @@ impl Planner<'_> {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             created_micros: self.env.now_micros(),
             source: self.source.display_base.clone(),
+            backend: Backend::Local,
             target: Target {
                 pd: self.cluster.pd.endpoints(),
                 cluster_id: self.cluster.pd.cluster_id(),
@@ -203,41 +337,6 @@ impl Planner<'_> {
         options.ttl = UNTIL_WORKERS;
         // Dropped, not released: it expires.
         self.cluster.lease(options).await.map(drop).map_err(|error| fault::of_cluster(&error))
-    }
-
-    fn conflict_policy(&self) -> ConflictPolicy {
-        let configured = &self.config.conflict;
-        let strategy = match configured.strategy.as_str() {
-            "replace" => ConflictStrategy::Replace,
-            _ => ConflictStrategy::Error,
-        };
-        ConflictPolicy { strategy, threshold: u64::try_from(configured.threshold).unwrap_or(0) }
-    }
-
-    /// A table with data but without a definition is named before anything is created.
-    async fn check_definitions_present(&self, dump: &Dump) -> Result<(), Fault> {
-        for table in dump.tables.iter().filter(|table| table.schema_file.is_none()) {
-            let found = self.tidb()?.table_info(&table.db, &table.table).await;
-            if let Err(error) = found {
-                if error.kind() != ErrorKind::NotFound {
-                    return Err(fault::of_cluster(&error));
-                }
-                let first = table
-                    .data
-                    .first()
-                    .map_or_else(String::new, |file| self.source.display(&file.path).to_string());
-                return Err(Fault::new(
-                    Code::SchemaMissing,
-                    format!(
-                        "table `{}`.`{}` has data but neither the dump nor the target defines it",
-                        table.db, table.table
-                    ),
-                )
-                .at(first)
-                .of_table(&table.db, &table.table));
-            }
-        }
-        Ok(())
     }
 
     /// The session rows are encoded in, as far as it is not configured: the target's.
@@ -315,13 +414,7 @@ impl Planner<'_> {
         let next = tidb.next_ids(db, name).await.map_err(|error| fault::of_cluster(&error))?;
         let first_base = next.iter().map(|id| id.next.saturating_sub(1)).max().unwrap_or(0);
         let column_count = columns.names.map_or(table.info.columns.len(), |names| names.len());
-        let mydumper = &self.config.mydumper;
-        let piece = if mydumper.strict_format { mydumper.max_region_size.0 } else { sizes.0 };
-        let how = match (mydumper.strict_format, self.config.thunderhead.split_files) {
-            (true, _) => Cutting::StrictFormat,
-            (false, true) => Cutting::ByLooking,
-            (false, false) => Cutting::No,
-        };
+        let (piece, how) = self.cutting(sizes);
         let splits = probe::splits(self.source, files, read, piece, how).await?;
         let first_job = jobs.len() as u32;
         let row_id_end = jobs::cut(
@@ -342,31 +435,13 @@ impl Planner<'_> {
                 Fault::new(Code::Internal, format!("the table definition is not JSON: {error}"))
                     .of_table(db, name)
             })?,
+            columns: Vec::new(),
             ignored_columns,
             source_bytes: files.size(),
             jobs: first_job..jobs.len() as u32,
             row_id_end,
             before,
         })
-    }
-
-    fn ignored_columns(&self, db: &str, table: &str) -> Vec<String> {
-        let same = |left: &str, right: &str| left.eq_ignore_ascii_case(right);
-        self.config
-            .mydumper
-            .ignore_data_columns
-            .iter()
-            .filter(|entry| {
-                let by_filter = !entry.table_filter.is_empty()
-                    && th_dump::TableFilter::compile(
-                        &entry.table_filter,
-                        self.config.mydumper.case_sensitive,
-                    )
-                    .is_ok_and(|filter| filter.matches_table(db, table));
-                by_filter || (same(&entry.db, db) && same(&entry.table, table))
-            })
-            .flat_map(|entry| entry.columns.iter().map(|column| column.to_lowercase()))
-            .collect()
     }
 
     /// What the target table holds already: nothing, unless `parallel-import` says that it may.
@@ -397,29 +472,5 @@ impl Planner<'_> {
             earliest = if earliest == 0 { first } else { earliest };
         }
         Ok(earliest)
-    }
-
-    /// Enqueues every job without a result, the largest first, so that the tail is short.
-    async fn enqueue(&self, plan: &Plan) -> Result<(), Fault> {
-        let finished = self.ledger.finished_jobs().await.map_err(|error| fault::of_ledger(&error))?;
-        let mut open: Vec<(u64, u32)> = plan
-            .tables
-            .iter()
-            .flat_map(|table| {
-                let count = u64::from(table.jobs.end - table.jobs.start).max(1);
-                table.jobs.clone().map(move |job| (table.source_bytes / count, job))
-            })
-            .filter(|(_, job)| finished.binary_search(&JobId(*job)).is_err())
-            .collect();
-        open.sort_by_key(|&(bytes, job)| (std::cmp::Reverse(bytes), job));
-        let bodies: Vec<String> = open
-            .iter()
-            .filter_map(|&(_, job)| {
-                serde_json::to_string(&JobMessage { import_id: plan.import_id.clone(), job: JobId(job) }).ok()
-            })
-            .collect();
-        self.queue.send(&bodies).await.map_err(|error| fault::of_queue(&error))?;
-        tracing::info!(jobs = bodies.len(), queue = self.queue.name(), "jobs enqueued");
-        Ok(())
     }
 }

@@ -5,6 +5,7 @@ use th_cluster::{ClusterError, ErrorKind, Tidb};
 use th_connect::{LONG_STATEMENT, fault};
 use th_dump::{Dump, File, TableFiles};
 use th_errors::{Code, Fault};
+use th_mysql::{Class, Server, SqlError};
 use th_schema::{DdlOptions, Statement, StatementKind};
 
 use crate::Planner;
@@ -12,40 +13,103 @@ use crate::statement::retarget_create_table;
 
 /// Statements in flight at the target: TiDB runs DDL one after another, but waits overlap.
 const CONCURRENCY: usize = 8;
+/// MySQL's error code of a table that exists.
+const TABLE_EXISTS: u16 = 1050;
 /// MySQL's error codes of denied access: to a database, a user, a table, a column, an operation.
 const PRIVILEGES: [u16; 6] = [1044, 1045, 1142, 1143, 1227, 8121];
 
+/// Where definitions go.
+pub(crate) trait Definitions {
+    /// Makes a database unless it is there; `options` follow its name.
+    async fn create_database(&self, name: &str, options: &str) -> Result<(), Fault>;
+    /// Makes a table or view with `db` as the current database, unless it is there.
+    async fn create_table(&self, db: &str, statement: &str) -> Result<(), Fault>;
+    /// Whether a table or view is there.
+    async fn has_table(&self, db: &str, name: &str) -> Result<bool, Fault>;
+}
+
+impl Definitions for Tidb {
+    async fn create_database(&self, name: &str, options: &str) -> Result<(), Fault> {
+        Tidb::create_database(self, name, options).await.map_err(|error| fault::of_cluster(&error))
+    }
+
+    async fn create_table(&self, db: &str, statement: &str) -> Result<(), Fault> {
+        Tidb::create_table(self, db, statement, LONG_STATEMENT).await.map_err(|error| of_definition(&error))
+    }
+
+    async fn has_table(&self, db: &str, name: &str) -> Result<bool, Fault> {
+        match self.table_info(db, name).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(fault::of_cluster(&error)),
+        }
+    }
+}
+
+impl Definitions for Server {
+    async fn create_database(&self, name: &str, options: &str) -> Result<(), Fault> {
+        let statement = format!("CREATE DATABASE IF NOT EXISTS {} {options}", th_mysql::quote_name(name));
+        let made = self.query(None, &[&statement], LONG_STATEMENT).await;
+        made.map(drop).map_err(|error| fault::of_sql(&error))
+    }
+
+    async fn create_table(&self, db: &str, statement: &str) -> Result<(), Fault> {
+        match self.query(Some(db), &[statement], LONG_STATEMENT).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.code() == Some(TABLE_EXISTS) => Ok(()),
+            // What the server says against a definition is the definition's fault.
+            Err(error @ SqlError::Server { code, .. })
+                if error.class() != Class::Retry && !PRIVILEGES.contains(&code) =>
+            {
+                Err(Fault::from_error(Code::BadSchema, &error))
+            }
+            Err(error) => Err(fault::of_sql(&error)),
+        }
+    }
+
+    async fn has_table(&self, db: &str, name: &str) -> Result<bool, Fault> {
+        self.table(db, name).await.map(|facts| facts.is_some()).map_err(|error| fault::of_sql(&error))
+    }
+}
+
 /// Databases, then tables. What exists is left as it is.
-pub(crate) async fn create(planner: &Planner<'_>, tidb: &Tidb, dump: &Dump) -> Result<(), Fault> {
+pub(crate) async fn create<T>(
+    planner: &Planner<'_, T>,
+    target: &impl Definitions,
+    dump: &Dump,
+) -> Result<(), Fault> {
     for (name, database) in &dump.databases {
         let options = match &database.schema_file {
             Some(file) => database_options(&text(planner, file).await?),
             None => String::new(),
         };
-        tidb.create_database(name, &options).await.map_err(|error| fault::of_cluster(&error))?;
+        target.create_database(name, &options).await?;
     }
     futures::stream::iter(&dump.tables)
-        .map(|table| create_table(planner, tidb, table))
+        .map(|table| create_table(planner, target, table))
         .buffer_unordered(CONCURRENCY)
         .try_collect()
         .await
 }
 
-async fn create_table(planner: &Planner<'_>, tidb: &Tidb, table: &TableFiles) -> Result<(), Fault> {
+async fn create_table<T>(
+    planner: &Planner<'_, T>,
+    target: &impl Definitions,
+    table: &TableFiles,
+) -> Result<(), Fault> {
     let Some(file) = &table.schema_file else { return Ok(()) };
     let (db, name) = (table.db.as_str(), table.table.as_str());
     let place = planner.source.display(&file.path);
     let created = match definition(planner, file, db, name).await {
-        Ok(statement) => tidb
-            .create_table(db, &statement, LONG_STATEMENT)
-            .await
-            .map_err(|error| of_definition(&error).at(place).of_table(db, name)),
+        Ok(statement) => {
+            target.create_table(db, &statement).await.map_err(|found| found.at(place).of_table(db, name))
+        }
         Err(found) => Err(found),
     };
     let Err(found) = created else { return Ok(()) };
     // A definition that nobody can read does not matter if the table is there.
     let unreadable = matches!(found.code, Code::BadSchema | Code::TargetSql);
-    if unreadable && tidb.table_info(db, name).await.is_ok() {
+    if unreadable && matches!(target.has_table(db, name).await, Ok(true)) {
         tracing::warn!(db, name, problem = %found.message, "the dump's definition is refused; the target's own table is used");
         return Ok(());
     }
@@ -53,7 +117,7 @@ async fn create_table(planner: &Planner<'_>, tidb: &Tidb, table: &TableFiles) ->
 }
 
 /// The statement that makes the table of a schema file.
-async fn definition(planner: &Planner<'_>, file: &File, db: &str, name: &str) -> Result<String, Fault> {
+async fn definition<T>(planner: &Planner<'_, T>, file: &File, db: &str, name: &str) -> Result<String, Fault> {
     let text = text(planner, file).await?;
     statements(planner, file, &text)?
         .into_iter()
@@ -66,7 +130,11 @@ async fn definition(planner: &Planner<'_>, file: &File, db: &str, name: &str) ->
 }
 
 /// Views, after the tables they read. One that exists is left as it is.
-pub(crate) async fn create_views(planner: &Planner<'_>, tidb: &Tidb, dump: &Dump) -> Result<(), Fault> {
+pub(crate) async fn create_views<T>(
+    planner: &Planner<'_, T>,
+    target: &impl Definitions,
+    dump: &Dump,
+) -> Result<(), Fault> {
     for view in &dump.views {
         let text = text(planner, &view.schema_file).await?;
         let place = planner.source.display(&view.schema_file.path);
@@ -76,9 +144,7 @@ pub(crate) async fn create_views(planner: &Planner<'_>, tidb: &Tidb, dump: &Dump
         let Some(statement) = statement else {
             return Err(Fault::new(Code::BadSchema, "the file has no CREATE VIEW statement").at(place));
         };
-        tidb.create_table(&view.db, statement.text, LONG_STATEMENT)
-            .await
-            .map_err(|error| of_definition(&error).at(place))?;
+        target.create_table(&view.db, statement.text).await.map_err(|found| found.at(place))?;
     }
     Ok(())
 }
@@ -91,14 +157,18 @@ fn of_definition(error: &ClusterError) -> Fault {
     }
 }
 
-async fn text(planner: &Planner<'_>, file: &File) -> Result<String, Fault> {
+async fn text<T>(planner: &Planner<'_, T>, file: &File) -> Result<String, Fault> {
     let bytes = file.read(planner.source).await.map_err(|error| fault::of_read(&error))?;
     decode(bytes, &planner.config.mydumper.character_set)
         .map_err(|problem| Fault::new(Code::BadSchema, problem).at(planner.source.display(&file.path)))
 }
 
 /// The statements of a schema file.
-fn statements<'a>(planner: &Planner<'_>, file: &File, text: &'a str) -> Result<Vec<Statement<'a>>, Fault> {
+fn statements<'a, T>(
+    planner: &Planner<'_, T>,
+    file: &File,
+    text: &'a str,
+) -> Result<Vec<Statement<'a>>, Fault> {
     th_schema::split_statements(text, &DdlOptions::default())
         .map_err(|error| Fault::from_error(Code::BadSchema, &error).at(planner.source.display(&file.path)))
 }

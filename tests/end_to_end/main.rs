@@ -4,3 +4,4 @@ mod bad_input;
 mod conflicts;
 mod dumps;
 mod processes;
+mod sql;

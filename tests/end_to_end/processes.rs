@@ -15,12 +15,17 @@ struct Split {
 
 impl Split {
     async fn start(queue_visibility: u32) -> Self {
+        Self::with(queue_visibility, "").await
+    }
+
+    /// The same with more configuration.
+    async fn with(queue_visibility: u32, more: &str) -> Self {
         let (cloud, target) = (Cloud::start().await, Target::start().await);
         let source = cloud.upload(&data("dumps/sql"), "dump").await;
         let queue = cloud.queue("jobs", queue_visibility, 5).await;
         let config = target.path("config.toml");
         let text = format!(
-            "[thunderhead]\njob-size = \"100KiB\"\nconcurrency = 1\nqueue-visibility = \"{queue_visibility}s\"\n"
+            "[thunderhead]\njob-size = \"100KiB\"\nconcurrency = 1\nqueue-visibility = \"{queue_visibility}s\"\n{more}"
         );
         std::fs::write(&config, text).expect("a configuration");
         let mut flags: Vec<String> = [
@@ -106,6 +111,33 @@ async fn a_killed_worker_changes_nothing_but_the_time() {
     split.run("finalize").await.succeeded();
     survivor.wait().await.succeeded();
     assert!(split.finished_jobs().await > before, "the kill left jobs to do");
+    split.verify().await;
+}
+
+/// Some tables have no key: a row that is written twice would be there twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_is_killed_while_it_writes_by_sql_leaves_each_row_once() {
+    let split =
+        Split::with(5, "[tikv-importer]\nbackend = \"tidb\"\nlogical-import-batch-rows = 100\n").await;
+    split.run("plan").await.succeeded();
+    // Slow statements, so that the kill hits a job half-way.
+    let effect = Effect::Delay { millis: 1_500 };
+    let fault = Fault { on: RequestKind::Sql, region: None, store: None, skip: 150, times: 4, effect };
+    split.target.playground.faults().add(fault);
+    let mut doomed = split.spawn("work");
+    let patient = tokio::time::timeout(DEADLINE, async {
+        while split.finished_jobs().await == 0 {
+            tokio::task::yield_now().await;
+        }
+    });
+    patient.await.expect("a first job is done");
+    doomed.kill();
+    doomed.wait().await;
+    let workers = [split.spawn("work"), split.spawn("work")];
+    split.run("finalize").await.succeeded();
+    for worker in workers {
+        worker.wait().await.succeeded();
+    }
     split.verify().await;
 }
 

@@ -29,12 +29,17 @@ pub fn expected(file: &Path) -> BTreeMap<String, Digest> {
 
 /// The digests of all user tables of a server.
 pub async fn digests(port: u16) -> BTreeMap<String, Digest> {
+    let system = ["information_schema", "mysql", "performance_schema", "metrics_schema", "sys"];
+    digests_in(port, |database| !system.contains(&database.to_lowercase().as_str())).await
+}
+
+/// The digests of the tables in the databases that `wanted` chooses.
+pub async fn digests_in(port: u16, wanted: impl Fn(&str) -> bool) -> BTreeMap<String, Digest> {
     let mut conn = connect(port).await;
     conn.query_drop("SET time_zone = '+00:00'").await.expect("a time zone");
     let mut digests = BTreeMap::new();
     let databases: Vec<String> = conn.query("SHOW DATABASES").await.expect("databases");
-    let system = ["information_schema", "mysql", "performance_schema", "metrics_schema", "sys"];
-    for database in databases.iter().filter(|name| !system.contains(&name.to_lowercase().as_str())) {
+    for database in databases.iter().filter(|name| wanted(name)) {
         let quoted = quote(database);
         let tables: Vec<(String, String)> =
             conn.query(format!("SHOW FULL TABLES FROM {quoted}")).await.expect("tables");

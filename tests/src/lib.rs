@@ -3,6 +3,7 @@
 
 mod cloud;
 mod digest;
+mod mariadb;
 mod process;
 
 use std::path::{Path, PathBuf};
@@ -10,7 +11,8 @@ use std::path::{Path, PathBuf};
 use th_playground::{Playground, PlaygroundOptions};
 
 pub use cloud::Cloud;
-pub use digest::{Digest, connect, digests, expected};
+pub use digest::{Digest, connect, digests, digests_in, expected};
+pub use mariadb::MariaDb;
 pub use process::{DEADLINE, Outcome, Running};
 
 /// A file or folder of the test data.

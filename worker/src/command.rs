@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use clap::Args;
 use th_config::Config;
-use th_connect::{CommonArgs, SortDir, fault};
+use th_connect::{CommonArgs, fault};
 use th_env::Env;
 use th_errors::{Code, Fault};
 use th_queue::VisibilityOptions;
 
-use crate::{Import, Progress, Resources, Stop, Worker};
+use crate::{Assignment, Progress, Resources, Stop};
 
 /// Takes jobs of an import until it is over.
 #[derive(Debug, Clone, Args)]
@@ -40,22 +40,14 @@ pub async fn run(args: WorkArgs, env: Env) -> Result<(), Fault> {
         &config.mydumper.data_source_dir
     };
     let source = th_connect::source(source_url)?;
-    let pd = if config.tidb.pd_addr.is_empty() { plan.target.pd.clone() } else { Vec::new() };
-    let cluster = Arc::new(th_connect::cluster(&config, &pd, false, &env).await?);
+    let target = th_connect::target(&config, Some(&plan), false, &env).await?;
     let queue = th_connect::queue(&config).await;
-    let sort_dir = SortDir::create(&config, &env)?;
     let stop = Stop::default();
     stop_on_signals(stop.clone());
     let name = args.name.unwrap_or_else(worker_name);
-    let worker = Worker {
-        resources: resources(&config, &sort_dir.path),
-        import: Arc::new(Import::new(env, &config, plan, ledger, source, cluster, &sort_dir.path).await?),
-        queue,
-        progress: Arc::new(Progress::default()),
-        stop,
-        name,
-    };
-    let finished = worker.run(&config).await?;
+    let progress = Arc::new(Progress::default());
+    let assignment = Assignment { env, plan, ledger, source, target, queue, progress, stop, name };
+    let finished = assignment.work(&config).await?;
     println!("finished\t{finished} jobs");
     Ok(())
 }
@@ -63,11 +55,9 @@ pub async fn run(args: WorkArgs, env: Env) -> Result<(), Fault> {
 /// What this process may use, by configuration and machine.
 pub fn resources(config: &Config, sort_dir: &Path) -> Resources {
     let own = &config.thunderhead;
-    let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let configured = [own.concurrency, config.lightning.region_concurrency.unwrap_or(0) as usize];
     Resources {
         sort_dir: sort_dir.to_owned(),
-        slots: configured.into_iter().find(|&slots| slots > 0).unwrap_or(cpus),
+        slots: th_connect::slots(config),
         sort_memory: own.sort_memory.0,
         disk_quota: config.tikv_importer.disk_quota.map(|quota| quota.0),
         piece_bytes: own.piece_size.0,

@@ -114,7 +114,7 @@ impl Collisions {
             count => format!("; {} more conflicts in this job", count - 1),
         };
         let limit = match self.policy.strategy {
-            ConflictStrategy::Error => String::new(),
+            ConflictStrategy::Error | ConflictStrategy::Ignore => String::new(),
             ConflictStrategy::Replace => {
                 format!("; that is more than `conflict.threshold` = {} allows", self.policy.threshold)
             }

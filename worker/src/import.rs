@@ -50,15 +50,7 @@ impl Import {
         cluster: Arc<Cluster>,
         sort_dir: &Path,
     ) -> Result<Self, Fault> {
-        if source.display_base != plan.source {
-            return Err(Fault::new(
-                Code::BadConfig,
-                format!(
-                    "the plan reads {}, this worker is configured for {}",
-                    plan.source, source.display_base
-                ),
-            ));
-        }
+        check_source(&plan, &source)?;
         if cluster.pd.cluster_id() != plan.target.cluster_id {
             return Err(Fault::new(
                 Code::BadConfig,
@@ -150,15 +142,14 @@ impl Import {
             )
         })
     }
+}
 
-    /// Whether there is nothing left to do: the outcome is decided, or every job has a result.
-    pub async fn is_over(&self) -> Result<bool, Fault> {
-        let check = async {
-            if self.ledger.verdict().await?.is_some() || !self.ledger.failed_jobs().await?.is_empty() {
-                return Ok(true);
-            }
-            Ok(self.ledger.finished_jobs().await?.len() >= self.plan.jobs as usize)
-        };
-        check.await.map_err(|error| fault::of_ledger(&error))
+/// The plan must be for the source that this worker reads.
+pub(crate) fn check_source(plan: &Plan, source: &Store) -> Result<(), Fault> {
+    if source.display_base == plan.source {
+        return Ok(());
     }
+    let message =
+        format!("the plan reads {}, this worker is configured for {}", plan.source, source.display_base);
+    Err(Fault::new(Code::BadConfig, message))
 }

@@ -16,8 +16,9 @@ mod import;
 mod ingest;
 mod job;
 mod progress;
-
+mod sql;
 mod upload;
+mod work;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -33,6 +34,8 @@ use th_queue::{Message, Queue, Visibility, VisibilityOptions};
 
 pub use import::Import;
 pub use progress::{Progress, TableProgress};
+pub use sql::SqlImport;
+pub use work::{Assignment, Work};
 
 /// Longest wait for a message before the ledger is asked whether the import is over.
 const POLL: Duration = Duration::from_secs(2);
@@ -73,9 +76,9 @@ impl Stop {
 }
 
 /// Takes jobs of one import until it is over or the worker is told to stop.
-pub struct Worker {
+pub struct Worker<W = Import> {
     /// The import and its connections.
-    pub import: Arc<Import>,
+    pub import: Arc<W>,
     /// The queue.
     pub queue: Arc<dyn Queue>,
     /// What may be used.
@@ -88,7 +91,7 @@ pub struct Worker {
     pub name: String,
 }
 
-impl Worker {
+impl<W: Work> Worker<W> {
     /// Works until every job has a result, the outcome is decided, or the stop is set. Returns the
     /// number of jobs this worker finished.
     pub async fn run(self, config: &Config) -> Result<u64, Fault> {
@@ -141,12 +144,12 @@ impl Worker {
                 Err(error) if queue_failures < 5 => {
                     queue_failures += 1;
                     tracing::warn!(%error, "cannot receive; trying again");
-                    let delay = self.import.env.backoff(
+                    let delay = self.import.env().backoff(
                         queue_failures,
                         Duration::from_millis(500),
                         Duration::from_secs(20),
                     );
-                    self.import.env.sleep(delay, "the queue did not answer").await;
+                    self.import.env().sleep(delay, "the queue did not answer").await;
                     continue;
                 }
                 Err(error) => return Err(fault::of_queue(&error)),
@@ -177,7 +180,7 @@ impl Worker {
             self.queue.acknowledge(&message.receipt).await.map_err(|error| fault::of_queue(&error))?;
             return Ok(false);
         };
-        if pointer.import_id != self.import.plan.import_id {
+        if pointer.import_id != self.import.plan().import_id {
             tracing::warn!(import = %pointer.import_id, "a job of another import is left to its workers");
             return match self.queue.extend(&message.receipt, Duration::ZERO).await {
                 Ok(()) | Err(th_queue::QueueError::StaleReceipt) => Ok(false),
@@ -188,9 +191,9 @@ impl Worker {
             Arc::clone(&self.queue),
             message,
             self.resources.visibility,
-            self.import.env.clone(),
+            self.import.env().clone(),
         );
-        let ledger = &self.import.ledger;
+        let ledger = self.import.ledger();
         let check = async {
             // A job of an import that is decided would write rows behind its back.
             Ok(ledger.result(pointer.job).await?.is_some() || ledger.verdict().await?.is_some())
@@ -199,9 +202,9 @@ impl Worker {
             visibility.acknowledge().await.map_err(|error| fault::of_queue(&error))?;
             return Ok(false);
         }
-        let started = self.import.env.now_micros();
+        let started = self.import.env().now_micros();
         tracing::info!(job = %pointer.job, receives = message.receives, slot, "job taken");
-        let done = job::run(self, slot, pointer.job, started, &visibility, quota).await;
+        let done = W::job(self, slot, pointer.job, started, &visibility, quota).await;
         match done {
             Ok(result) => {
                 let put = ledger.write_result(&result).await.map_err(|error| fault::of_ledger(&error))?;
@@ -221,7 +224,7 @@ impl Worker {
             }
             Err(found) if found.is_retryable() && message.receives < self.resources.max_receives => {
                 tracing::warn!(job = %pointer.job, receives = message.receives, fault = %found.message, "job failed; it will be tried again");
-                let delay = self.import.env.backoff(
+                let delay = self.import.env().backoff(
                     message.receives,
                     Duration::from_millis(250),
                     Duration::from_secs(30),
@@ -239,7 +242,7 @@ impl Worker {
                     job: pointer.job,
                     fault: found,
                     worker: self.name.clone(),
-                    micros: self.import.env.now_micros(),
+                    micros: self.import.env().now_micros(),
                 };
                 ledger.write_failure(&failure).await.map_err(|error| fault::of_ledger(&error))?;
                 visibility.acknowledge().await.map_err(|error| fault::of_queue(&error))?;

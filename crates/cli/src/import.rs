@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use th_config::Config;
-use th_connect::{CommonArgs, SortDir};
+use th_connect::{CommonArgs, Target};
 use th_env::Env;
 use th_errors::{Code, Fault};
 use th_finalizer::Finalizer;
@@ -14,8 +14,8 @@ use th_ledger::{Ledger, Plan, Verdict};
 use th_planner::{Planner, command::new_import_id};
 use th_playground::{Playground, PlaygroundOptions};
 use th_queue::Queue;
-use th_worker::command::{resources, stop_on_signals, worker_name};
-use th_worker::{Import, Progress, Stop, Worker};
+use th_worker::command::{stop_on_signals, worker_name};
+use th_worker::{Assignment, Progress, Stop};
 
 use crate::{playground, progress};
 
@@ -101,24 +101,24 @@ pub(crate) fn default_ledger() -> String {
 pub async fn import(config: &Config, env: &Env, import_id: &str, ledger: &Ledger) -> Result<Verdict, Fault> {
     let planned = async {
         let source = th_connect::source(&config.mydumper.data_source_dir)?;
-        let cluster = Arc::new(th_connect::cluster(config, &[], true, env).await?);
+        let target = th_connect::target(config, None, true, env).await?;
         let queue = th_connect::queue(config).await;
         let planner =
-            Planner { config, env, source: &source, cluster: &cluster, ledger, queue: &*queue, import_id };
+            Planner { config, env, source: &source, cluster: &target, ledger, queue: &*queue, import_id };
         let plan = planner.run().await?;
-        Ok((source, cluster, queue, plan))
+        Ok((source, target, queue, plan))
     };
-    let (source, cluster, queue, plan) = match planned.await {
+    let (source, target, queue, plan) = match planned.await {
         Ok(planned) => planned,
         Err(found) => return th_planner::plan_failed(config, env, import_id, ledger, found).await,
     };
-    let worked = work(config, env, ledger, source, &cluster, &queue, &plan);
+    let worked = work(config, env, ledger, source, &target, &queue, &plan);
     let finalizer = Finalizer {
         config,
         env,
         ledger,
         queue: Arc::clone(&queue),
-        cluster: &cluster,
+        cluster: &target,
         plan: &plan,
         poll: Duration::from_millis(200),
         name: format!("finalizer-{}", env.uuid()),
@@ -145,33 +145,25 @@ async fn work(
     env: &Env,
     ledger: &Ledger,
     source: th_dump::Store,
-    cluster: &Arc<th_cluster::Cluster>,
+    target: &Target,
     queue: &Arc<dyn Queue>,
     plan: &Plan,
 ) -> Result<bool, Fault> {
-    let sort_dir = SortDir::create(config, env)?;
     let stop = Stop::default();
     stop_on_signals(stop.clone());
     let progress = Arc::new(Progress::default());
     let _display = progress::Display::start(plan, Arc::clone(&progress), env.clone());
-    let import = Import::new(
-        env.clone(),
-        config,
-        plan.clone(),
-        ledger.clone(),
+    let assignment = Assignment {
+        env: env.clone(),
+        plan: plan.clone(),
+        ledger: ledger.clone(),
         source,
-        Arc::clone(cluster),
-        &sort_dir.path,
-    )
-    .await?;
-    let worker = Worker {
-        resources: resources(config, &sort_dir.path),
-        import: Arc::new(import),
+        target: target.clone(),
         queue: Arc::clone(queue),
         progress,
         stop: stop.clone(),
         name: worker_name(),
     };
-    worker.run(config).await?;
+    assignment.work(config).await?;
     Ok(stop.is_set())
 }

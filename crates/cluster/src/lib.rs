@@ -48,7 +48,9 @@ pub use pd::{
 };
 pub use region::{RegionCache, RegionInfo, covers};
 pub use split::{ScatterReport, SplitOptions, SplitReport, Splitter};
-pub use tidb::{IdKind, NextId, RebaseTo, Settings, SqlRows, Tidb, quote_name, quote_table, quote_text};
+pub use tidb::{
+    IdKind, NextId, RebaseTo, Settings, SqlRows, Tidb, quote_name, quote_table, quote_text, tidb_settings,
+};
 pub use tikv::{BuiltSst, ImportMode, RangeChecksum, StoreConfig, Tikv, Version, parse_size};
 
 use crate::net::{Channels, Http};

@@ -5,8 +5,11 @@ const NOTES: &[(&str, &str)] = &[
     ("checkpoint.driver", "without effect: the ledger is the checkpoint, wherever it is kept"),
     ("checkpoint.dsn", "without effect: the ledger is the checkpoint, wherever it is kept"),
     ("checkpoint.enable", "without effect: an import is resumed by its id, never by chance"),
-    ("checkpoint.keep-after-success", "without effect: the ledger stays; delete its folder when you like"),
-    ("checkpoint.schema", "without effect: the ledger is the checkpoint, wherever it is kept"),
+    (
+        "checkpoint.keep-after-success",
+        "the ledger stays anyway; with `backend = \"tidb\"`, whether the notes in the target do",
+    ),
+    ("checkpoint.schema", "for `backend = \"tidb\"` only: the target's database of notes"),
     ("conflict.max-record-rows", "without effect: every conflict is recorded, in conflicts/ in the ledger"),
     (
         "conflict.precheck-conflict-before-import",
@@ -53,8 +56,8 @@ const NOTES: &[(&str, &str)] = &[
     ("post-restore.post-process-at-last", "without effect: tables are verified when all jobs are done"),
     ("security.redact-info-log", "without effect: rows are never logged, only their places"),
     ("tidb.log-level", "without effect: TiDB's library is not used"),
-    ("tidb.max-allowed-packet", "without effect: no statement is that large"),
-    ("tidb.security", "without effect: the files of [security] are used"),
+    ("tidb.max-allowed-packet", "for `backend = \"tidb\"` only: no other statement is that large"),
+    ("tidb.security", "for `backend = \"tidb\"` only: else the files of [security] are used"),
     ("tikv-importer.add-index-by-sql", "without effect: indexes are imported with the rows"),
     ("tikv-importer.addr", "without effect: there is no importer daemon"),
     ("tikv-importer.block-size", "without effect: sorted files have their own format"),
@@ -64,7 +67,10 @@ const NOTES: &[(&str, &str)] = &[
     ("tikv-importer.local-writer-mem-cache-size", "without effect: see thunderhead.sort-memory"),
     ("tikv-importer.logical-import-batch-rows", "for `backend = \"tidb\"` only"),
     ("tikv-importer.logical-import-batch-size", "for `backend = \"tidb\"` only"),
-    ("tikv-importer.logical-import-prep-stmt", "for `backend = \"tidb\"` only"),
+    (
+        "tikv-importer.logical-import-prep-stmt",
+        "without effect: statements differ in their rows, so preparing them would save nothing",
+    ),
     ("tikv-importer.max-kv-pairs", "without effect: stages are bounded by bytes"),
     ("tikv-importer.on-duplicate", "deprecated: taken for conflict.strategy"),
     (

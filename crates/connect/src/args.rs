@@ -47,6 +47,9 @@ pub struct CommonArgs {
     /// PD endpoints, comma-separated [tidb.pd-addr]
     #[arg(long, value_name = "HOST:PORT,…")]
     pub pd_urls: Option<String>,
+    /// How rows get into the target: local (ingested by TiKV) or tidb (by SQL) [tikv-importer.backend]
+    #[arg(long, value_name = "BACKEND")]
+    pub backend: Option<String>,
     /// Folder for sorting, on a fast local disk [tikv-importer.sorted-kv-dir]
     #[arg(long, value_name = "DIR")]
     pub sort_dir: Option<PathBuf>,
@@ -76,6 +79,7 @@ impl CommonArgs {
             ("tidb.user", &self.tidb_user),
             ("tidb.password", &self.tidb_password),
             ("tidb.pd-addr", &self.pd_urls),
+            ("tikv-importer.backend", &self.backend),
         ];
         for (key, value) in texts {
             set.extend(value.as_ref().map(|value| Override::new(key, value.as_str())));

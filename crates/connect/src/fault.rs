@@ -6,6 +6,7 @@ use th_config::ConfigError;
 use th_dump::{DumpError, DumpErrorKind, LocationError, ReadError, ReadErrorKind};
 use th_errors::{Code, Fault};
 use th_ledger::LedgerError;
+use th_mysql::{Class, SqlError};
 use th_queue::QueueError;
 use th_row::Place;
 use th_schema::SchemaError;
@@ -104,6 +105,16 @@ pub fn of_ingest(error: &ClusterError) -> Fault {
     let code = match error.kind() {
         ErrorKind::DiskFull => Code::TargetDiskFull,
         _ => Code::IngestFailed,
+    };
+    Fault::from_error(code, error)
+}
+
+/// A failure of a server that is asked or told something other than rows.
+pub fn of_sql(error: &SqlError) -> Fault {
+    let code = match (error, error.class()) {
+        (SqlError::Options(_), _) => Code::BadConfig,
+        (_, Class::Retry) => Code::TargetUnreachable,
+        _ => Code::TargetSql,
     };
     Fault::from_error(code, error)
 }

@@ -92,6 +92,14 @@ pub fn read_options(config: &Config) -> Result<ReadOptions, Fault> {
     })
 }
 
+/// Jobs at once: as configured, or one a CPU.
+pub fn slots(config: &Config) -> usize {
+    let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let region_concurrency = config.lightning.region_concurrency.unwrap_or(0) as usize;
+    let configured = [config.thunderhead.concurrency, region_concurrency];
+    configured.into_iter().find(|&slots| slots > 0).unwrap_or(cpus)
+}
+
 fn tls(security: &Security) -> Option<TlsOptions> {
     let path = |text: &str| (!text.is_empty()).then(|| text.into());
     path(&security.ca_path).map(|ca| TlsOptions {

@@ -88,7 +88,7 @@ pub fn encode(of: JobContext<'_>, job: &Job, sink: &mut impl Sink) -> Result<Bas
 }
 
 /// What cannot be read in a piece of a file may be whole in the file: it was cut inside a string.
-fn of_piece(mut found: Fault, chunk: &Chunk) -> Fault {
+pub fn of_piece(mut found: Fault, chunk: &Chunk) -> Fault {
     let is_cut = chunk.range.is_some() && chunk.file.format != Format::Parquet;
     if is_cut && matches!(found.code, Code::BadSyntax | Code::BrokenSource) {
         found.message.push_str(

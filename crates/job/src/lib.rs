@@ -8,7 +8,7 @@ mod encode;
 mod places;
 mod session;
 
-pub use encode::{EncodedRow, JobContext, Sink, encode};
+pub use encode::{EncodedRow, JobContext, Sink, encode, of_piece};
 pub use places::{index_name, places};
 pub use session::{VARIABLES, context, encoder_options};
 

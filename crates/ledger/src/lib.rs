@@ -24,7 +24,8 @@ mod store;
 
 pub use layout::{JobId, Layout};
 pub use model::{
-    Bases, Chunk, Complete, Conflict, ConflictPolicy, ConflictStrategy, FORMAT, Failed, Job, JobFailure,
-    JobResult, Outcome, Pairs, Plan, PlannedTable, Reject, Resolution, Session, TableReport, Target, Verdict,
+    Backend, Bases, Chunk, Complete, Conflict, ConflictPolicy, ConflictStrategy, FORMAT, Failed, Job,
+    JobFailure, JobResult, Outcome, Pairs, Plan, PlannedColumn, PlannedTable, Reject, Resolution, Session,
+    SqlPlan, TableReport, Target, Verdict,
 };
 pub use store::{Ledger, LedgerError, Put};

@@ -26,6 +26,9 @@ pub struct Plan {
     pub created_micros: i64,
     /// The dump's URL, without secrets.
     pub source: String,
+    /// How rows get into the target.
+    #[serde(default)]
+    pub backend: Backend,
     /// The cluster.
     pub target: Target,
     /// The session that rows are encoded in.
@@ -49,12 +52,35 @@ pub struct Plan {
     pub source_bytes: u64,
 }
 
+/// How rows get into the target.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Backend {
+    /// As sorted key-value pairs that TiKV ingests.
+    #[default]
+    Local,
+    /// By SQL.
+    Tidb(SqlPlan),
+}
+
+/// What is decided once about an import by SQL.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SqlPlan {
+    /// The server, `host:port`, as the planner reached it.
+    pub server: String,
+    /// Database of the books in the target.
+    pub books_schema: String,
+    /// The books' id, of this plan alone.
+    pub books: String,
+}
+
 /// What becomes of rows with equal keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ConflictPolicy {
     /// Who wins, if anybody.
     pub strategy: ConflictStrategy,
-    /// Most rows that may conflict, winners included; more fail the import.
+    /// Most rows that may conflict, winners included (by SQL, where the winner is not known to us, without it);
+    /// more fail the import.
     pub threshold: u64,
 }
 
@@ -68,6 +94,8 @@ pub enum ConflictStrategy {
     /// A row stays if it is the first of the source at every key that it has; every other goes, with all its
     /// pairs. Rows that the table held before go for those of the source.
     Replace,
+    /// The row of the source is left out. By SQL only.
+    Ignore,
 }
 
 /// Where the cluster is. Secrets are never here.
@@ -92,7 +120,8 @@ pub struct Session {
     pub now_micros: i64,
     /// Whether the cluster uses the new collation framework.
     pub new_collation: bool,
-    /// Further variables that decide what expressions answer, such as `block_encryption_mode`.
+    /// Further variables that decide what expressions answer, such as `block_encryption_mode`; by SQL, all that
+    /// are configured.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub variables: BTreeMap<String, String>,
 }
@@ -104,8 +133,11 @@ pub struct PlannedTable {
     pub db: String,
     /// Table in the target.
     pub name: String,
-    /// TiDB's `TableInfo`, as its status API gave it.
+    /// TiDB's `TableInfo`, as its status API gave it; `null` where rows are written by SQL.
     pub info: Box<RawValue>,
+    /// The columns in order, where rows are written by SQL.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<PlannedColumn>,
     /// Columns of the source that are read and dropped, lower case.
     #[serde(default)]
     pub ignored_columns: Vec<String>,
@@ -118,6 +150,22 @@ pub struct PlannedTable {
     /// What the table held before, which the final checksum contains too.
     #[serde(default)]
     pub before: Pairs,
+}
+
+/// A column that is written by SQL.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedColumn {
+    /// Its name, lower case.
+    pub name: String,
+    /// Whether bytes that are no UTF-8 can be written to it in hexadecimal.
+    #[serde(default)]
+    pub bytes: bool,
+    /// Whether the server computes it.
+    #[serde(default)]
+    pub generated: bool,
+    /// Whether a row without column list has no value for it.
+    #[serde(default)]
+    pub invisible: bool,
 }
 
 /// A sum over key-value pairs, as TiDB's `ADMIN CHECKSUM TABLE` has it.
@@ -222,7 +270,8 @@ pub struct JobResult {
     pub rejected: u64,
     /// The sum over all pairs of its rows.
     pub pairs: Pairs,
-    /// Pairs that were not ingested because an earlier one of the job has the same key.
+    /// Pairs that were not ingested because an earlier one of the job has the same key; by SQL, rows that met an
+    /// equal key and were left out or took the other's place.
     #[serde(default)]
     pub conflicts: u64,
     /// Largest ids used.
@@ -309,14 +358,15 @@ pub struct TableReport {
     /// Rows left out; `rejects/` in the ledger has them with their reasons.
     #[serde(default)]
     pub rejected: u64,
-    /// Rows removed because of equal keys; `conflicts/` in the ledger has them with their places.
+    /// Rows that gave way to others with equal keys; `conflicts/` in the ledger has them with their places, unless
+    /// rows were written by SQL.
     #[serde(default)]
     pub replaced: u64,
     /// What the workers encoded, and what the table held before, without what was removed.
     pub expected: Pairs,
     /// What TiKV computed; absent where the checksum was switched off.
     pub found: Option<Pairs>,
-    /// `verified`, `mismatch`, `not checked`.
+    /// `verified`, `mismatch`, `not checked`; `written` by SQL, where the server answers for the rows.
     pub verdict: String,
     /// Seconds from the first job's start to the verdict.
     pub seconds: f64,

@@ -7,8 +7,8 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _, PutPayload};
 use th_errors::{Code, Fault};
 use th_ledger::{
-    Bases, Chunk, FORMAT, Failed, Job, JobFailure, JobId, JobResult, Ledger, LedgerError, Outcome, Pairs,
-    Plan, Put, Session, Target, Verdict,
+    Backend, Bases, Chunk, FORMAT, Failed, Job, JobFailure, JobId, JobResult, Ledger, LedgerError, Outcome,
+    Pairs, Plan, Put, Session, Target, Verdict,
 };
 
 fn ledger() -> (Arc<InMemory>, Ledger) {
@@ -25,6 +25,7 @@ fn plan(source: &str, jobs: u32) -> Plan {
         version: "1".into(),
         created_micros: 1,
         source: source.into(),
+        backend: Backend::default(),
         target: Target { pd: vec!["pd:2379".into()], cluster_id: 7, version: "v8.5.0".into() },
         session: Session {
             sql_mode: String::new(),
@@ -101,6 +102,14 @@ async fn a_plan_and_its_jobs_are_read_back() {
     assert_eq!(ledger.job(JobId(42)).await.expect("a job").commit_ts, 142);
     // The same planner may write the same again, as after an answer that was lost.
     ledger.write_plan(&plan("s3://b/d", 100), &jobs).await.expect("the same again");
+}
+
+#[test]
+fn a_plan_that_names_no_backend_is_ingested() {
+    let mut text = serde_json::to_value(plan("s3://b/d", 0)).expect("JSON");
+    assert!(text.as_object_mut().expect("an object").remove("backend").is_some());
+    let plan: Plan = serde_json::from_value(text).expect("a plan");
+    assert_eq!(plan.backend, Backend::Local);
 }
 
 #[tokio::test]

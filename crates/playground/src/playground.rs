@@ -170,6 +170,7 @@ impl Playground {
             catalog: Catalog::open(&cluster)?,
             cluster,
             globals: Mutex::default(),
+            writer: Arc::default(),
             connections: AtomicU32::new(0),
             addresses: OnceLock::from(Addresses { sql: sql_address, status: status_address, pd: pd_address }),
         });

@@ -12,7 +12,7 @@ use th_env::Env;
 
 pub use self::ids::{IdKind, NextId, RebaseTo};
 use self::query::{bounded, query_on, usable};
-pub use self::status::Settings;
+pub use self::status::{Settings, tidb_settings};
 use crate::net::Http;
 use crate::options::TidbOptions;
 use crate::{ClusterError, ClusterOptions, ErrorKind, RangeChecksum};

@@ -3,8 +3,8 @@
 use serde::Deserialize;
 
 use super::Tidb;
-use crate::ClusterError;
 use crate::net::{Http, percent};
+use crate::{ClusterError, ClusterOptions, TlsOptions};
 
 /// Settings of a TiDB server that tell where the rest of the cluster is.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -27,6 +27,13 @@ impl Settings {
     pub fn pd_endpoints(&self) -> Vec<String> {
         self.path.split(',').map(str::trim).filter(|part| !part.is_empty()).map(ToOwned::to_owned).collect()
     }
+}
+
+/// The settings of the TiDB server at a status address, for whoever needs no more of the cluster.
+pub async fn tidb_settings(status_address: &str, options: &ClusterOptions) -> Result<Settings, ClusterError> {
+    let tls = options.tls.as_ref().map(TlsOptions::load).transpose()?;
+    let http = Http::new(tls.as_ref(), options.connect_timeout, options.request_timeout)?;
+    settings(&http, status_address).await
 }
 
 pub(crate) async fn settings(http: &Http, status_address: &str) -> Result<Settings, ClusterError> {

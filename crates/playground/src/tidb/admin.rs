@@ -10,11 +10,10 @@ use th_types::Context;
 use crate::cluster::Cluster;
 use crate::tidb::catalog::Entry;
 use crate::tidb::error::SqlError;
-use crate::tidb::insert;
 use crate::tidb::outcome::Outcome;
-use crate::tidb::rows;
 use crate::tidb::session::Session;
 use crate::tidb::statement::TableName;
+use crate::tidb::{rewrite, rows};
 
 /// Physical ids of named partitions.
 pub(crate) fn partition_ids(entry: &Entry, names: &[String]) -> Result<Vec<i64>, SqlError> {
@@ -94,7 +93,7 @@ pub(crate) async fn check(session: &mut Session, names: &[TableName]) -> Result<
 
 fn check_table(cluster: &Cluster, context: &Context, entry: &Entry) -> Result<(), SqlError> {
     let mut expected = Checksum::default();
-    insert::each_row_encoded(cluster, context, entry, &entry.info, |pairs| {
+    rewrite::each_row_encoded(cluster, context, entry, &entry.info, |pairs| {
         for pair in pairs.iter().filter(|pair| matches!(pair.kind, PairKind::Index(_))) {
             expected.update(pair.key, pair.value);
         }

@@ -6,11 +6,10 @@ use std::sync::Arc;
 use th_schema::{TableInfo, apply_alter};
 
 use crate::tidb::error::SqlError;
-use crate::tidb::insert;
 use crate::tidb::outcome::Outcome;
 use crate::tidb::session::Session;
 use crate::tidb::statement::{AlterSpec, TableName};
-use crate::tidb::{ddl, rows};
+use crate::tidb::{ddl, rewrite, rows};
 
 pub(crate) fn alter_table(
     session: &mut Session,
@@ -96,7 +95,7 @@ fn alter_definition(session: &mut Session, name: &TableName, text: &str) -> Resu
         return Err(SqlError::unsupported("dropping or converting columns of a table that has rows"));
     }
     if has_rows && !added.is_empty() {
-        insert::fill_indexes(session, &entry, &info, &added)?;
+        rewrite::fill_indexes(session, &entry, &info, &added)?;
     }
     info.rest.insert("update_timestamp".into(), tidb.cluster.timestamp()?.into());
     revise(&mut info);

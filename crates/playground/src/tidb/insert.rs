@@ -1,32 +1,19 @@
-//! Writing rows: INSERT of literals, DELETE of everything, and filling new indexes.
-//!
-//! Every statement commits its pairs at one fresh timestamp on every replica.
+//! INSERT and REPLACE of literal rows.
 
-use std::collections::BTreeSet;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use rocksdb::WriteBatch;
-use th_codec::decode::RowDecoder;
-use th_codec::{Encoder, EncoderOptions, PairKind};
+use th_codec::{EncodeError, Encoder, PairKind};
 use th_row::Value;
-use th_schema::{Table, TableInfo};
-use th_sst::memcomparable;
-use th_sst::mvcc::{self as records, WriteKind, WriteRecord};
 use th_types::Context;
 
-use crate::cluster::Cluster;
 use crate::tidb::catalog::Entry;
 use crate::tidb::error::SqlError;
 use crate::tidb::outcome::Outcome;
-use crate::tidb::rows;
+use crate::tidb::rewrite::{self, Rewriter};
 use crate::tidb::session::Session;
-use crate::tidb::statement::{Insert, TableName};
+use crate::tidb::statement::Insert;
 use crate::tidb::token::{Kind, tokenize};
-use crate::tikv::mvcc;
-
-/// Changes of keys: a value, or `None` to delete.
-type Changes = Vec<(Vec<u8>, Option<Vec<u8>>)>;
+use crate::tidb::transaction::Overlay;
 
 /// A literal of a VALUES list.
 enum Literal {
@@ -47,6 +34,17 @@ impl Literal {
             Literal::Uint(n) => Value::Uint(*n),
             Literal::Text(text) => Value::Text(text),
             Literal::Binary(bytes) => Value::Binary(bytes),
+        }
+    }
+
+    /// As a message shows it.
+    fn text(&self) -> String {
+        match self {
+            Literal::Null => "NULL".into(),
+            Literal::Default => String::new(),
+            Literal::Int(n) => n.to_string(),
+            Literal::Uint(n) => n.to_string(),
+            Literal::Text(bytes) | Literal::Binary(bytes) => String::from_utf8_lossy(bytes).into_owned(),
         }
     }
 }
@@ -79,15 +77,12 @@ fn literal(text: &str) -> Result<Literal, SqlError> {
     })
 }
 
-fn encoder(
-    cluster: &Cluster,
-    context: Context,
-    entry: &Entry,
-    info: &TableInfo,
-) -> Result<Encoder, SqlError> {
-    let table = Arc::new(Table::new(entry.db.clone(), info.clone())?);
-    let options = EncoderOptions { context, auto_random_seed: cluster.env.random_u64(), new_collation: true };
-    Encoder::new(table, options).map_err(SqlError::unknown)
+/// What happens to a row whose key is there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum OnDuplicate {
+    Error,
+    Ignore,
+    Replace,
 }
 
 pub(crate) fn insert(session: &mut Session, statement: &Insert) -> Result<Outcome, SqlError> {
@@ -96,25 +91,37 @@ pub(crate) fn insert(session: &mut Session, statement: &Insert) -> Result<Outcom
     if entry.view.is_some() {
         return Err(SqlError::unsupported("inserting into views"));
     }
-    let mut encoder = encoder(&tidb.cluster, session.context(), &entry, &entry.info)?;
-    if let Some(columns) = &statement.columns {
-        let columns: Vec<String> = columns.iter().map(|column| column.to_lowercase()).collect();
-        encoder.set_columns(Some(&columns), &[]).map_err(|error| SqlError::new(error.code, error.message))?;
-    }
+    let on_duplicate = match (statement.replace, statement.ignore) {
+        (true, _) => OnDuplicate::Replace,
+        (false, true) => OnDuplicate::Ignore,
+        (false, false) => OnDuplicate::Error,
+    };
+    let make = |context: Context| -> Result<Encoder, SqlError> {
+        let mut encoder = rewrite::encoder(&tidb.cluster, context, &entry, &entry.info)?;
+        if let Some(columns) = &statement.columns {
+            let columns: Vec<String> = columns.iter().map(|column| column.to_lowercase()).collect();
+            let set = encoder.set_columns(Some(&columns), &[]);
+            set.map_err(|error| SqlError::new(error.code, error.message))?;
+        }
+        Ok(encoder)
+    };
+    let mut encoder = make(session.context())?;
+    // IGNORE makes values fit and warns.
+    let mut lenient = match on_duplicate {
+        OnDuplicate::Ignore => Some(make(session.lenient_context())?),
+        _ => None,
+    };
     let count = statement.rows.len() as u64;
     let first = tidb.catalog.change_table(&tidb.cluster, &entry.db, &statement.table.table, |entry| {
         let allocators = &mut entry.allocators;
         let first = allocators.row_id.max(allocators.auto_increment).max(allocators.auto_random);
         Ok(first)
     })?;
-    let mut changes: Changes = Vec::new();
-    let mut unique: BTreeSet<Vec<u8>> = BTreeSet::new();
-    let read_ts = tidb.cluster.timestamp()?;
+    let mut overlay = session.overlay()?;
     let mut affected = 0;
     for (number, row) in statement.rows.iter().enumerate() {
         let literals = row.iter().map(|text| literal(text)).collect::<Result<Vec<_>, _>>()?;
-        if let Some(columns) = statement.columns.as_ref().filter(|columns| columns.len() != row.len()) {
-            let _ = columns;
+        if statement.columns.as_ref().is_some_and(|columns| columns.len() != row.len()) {
             return Err(SqlError::new(
                 1136,
                 format!("Column count doesn't match value count at row {}", number + 1),
@@ -122,207 +129,96 @@ pub(crate) fn insert(session: &mut Session, statement: &Insert) -> Result<Outcom
         }
         let values: Vec<Value<'_>> = literals.iter().map(Literal::value).collect();
         let row_id = i64::try_from(first + number as u64).unwrap_or(i64::MAX);
-        let pairs = encoder.encode(&values, row_id).map_err(|error| {
+        let refused = |error: EncodeError| {
             SqlError::new(if error.code == 0 { 1105 } else { error.code }, error.to_string())
-        })?;
-        let conflict = pairs.iter().find(|pair| {
-            pair.unique && (unique.contains(pair.key) || exists(&tidb.cluster, pair.key, read_ts))
-        });
-        if let Some(pair) = conflict {
-            if statement.ignore {
-                continue;
+        };
+        let pairs = match (encoder.encode(&values, row_id), &mut lenient) {
+            (Ok(pairs), _) => pairs,
+            (Err(error), Some(lenient)) => {
+                session.warnings.push(refused(error));
+                lenient.encode(&values, row_id).map_err(refused)?
             }
-            if statement.replace {
-                return Err(SqlError::unsupported("REPLACE of a row that is there already"));
+            (Err(error), None) => return Err(refused(error)),
+        };
+        let there = |overlay: &Overlay| {
+            pairs.iter().filter(|pair| pair.unique).find_map(|pair| {
+                overlay.get(&tidb.cluster, pair.key).map(|value| (pair.kind, pair.key.to_vec(), value))
+            })
+        };
+        let mut left_out = false;
+        while let Some((kind, key, value)) = there(&overlay) {
+            let duplicate = || duplicate(&entry, statement, &literals, kind);
+            match on_duplicate {
+                OnDuplicate::Error => return Err(duplicate()),
+                OnDuplicate::Ignore => {
+                    session.warnings.push(duplicate());
+                    left_out = true;
+                    break;
+                }
+                OnDuplicate::Replace => {
+                    let record = rewrite::record_of(&key, &value)?;
+                    let value = overlay
+                        .get(&tidb.cluster, &record)
+                        .ok_or_else(|| SqlError::new(8223, "an index entry without its row"))?;
+                    let mut rewriter = Rewriter::new(&tidb.cluster, &session.context(), &entry, &entry.info)?;
+                    for pair in rewriter.pairs(&record, &value)?.iter() {
+                        overlay.own.insert(pair.key.to_vec(), None);
+                    }
+                    affected += 1;
+                }
             }
-            let index = match pair.kind {
-                PairKind::Record => "PRIMARY".to_owned(),
-                PairKind::Index(id) => entry
-                    .info
-                    .indexes
-                    .iter()
-                    .find(|index| index.id == id)
-                    .map_or_else(|| "PRIMARY".to_owned(), |index| index.name.original.clone()),
-            };
-            return Err(SqlError::new(
-                1062,
-                format!(
-                    "Duplicate entry of row {} for key '{}.{index}'",
-                    number + 1,
-                    entry.info.name.original
-                ),
-            ));
+        }
+        if left_out {
+            continue;
         }
         for pair in pairs.iter() {
-            if pair.unique {
-                unique.insert(pair.key.to_vec());
-            }
-            changes.push((pair.key.to_vec(), Some(pair.value.to_vec())));
+            overlay.own.insert(pair.key.to_vec(), Some(pair.value.to_vec()));
         }
         affected += 1;
     }
-    let bases = encoder.bases();
-    commit(&tidb.cluster, &changes)?;
+    let (bases, lenient) = (encoder.bases(), lenient.map(|lenient| lenient.bases()));
+    session.apply(overlay)?;
     tidb.catalog.change_table(&tidb.cluster, &entry.db, &statement.table.table, |entry| {
         let next = |base: i64| u64::try_from(base).unwrap_or(0).saturating_add(1);
         let allocators = &mut entry.allocators;
-        allocators.row_id = allocators.row_id.max(next(bases.row_id)).max(first + count);
-        allocators.auto_increment = allocators.auto_increment.max(next(bases.auto_increment));
-        allocators.auto_random = allocators.auto_random.max(next(bases.auto_random));
+        allocators.row_id = allocators.row_id.max(first + count);
+        for bases in [Some(bases), lenient].into_iter().flatten() {
+            allocators.row_id = allocators.row_id.max(next(bases.row_id));
+            allocators.auto_increment = allocators.auto_increment.max(next(bases.auto_increment));
+            allocators.auto_random = allocators.auto_random.max(next(bases.auto_random));
+        }
         Ok(())
     })?;
     if entry.auto_increment_column().is_some() {
         session.last_insert_id = first;
     }
-    Ok(Outcome::Done { affected, last_insert_id: session.last_insert_id, warnings: 0 })
+    let warnings = u16::try_from(session.warnings.len()).unwrap_or(u16::MAX);
+    Ok(Outcome::Done { affected, last_insert_id: session.last_insert_id, warnings })
 }
 
-fn exists(cluster: &Cluster, user_key: &[u8], read_ts: u64) -> bool {
-    let encoded = memcomparable::encode(user_key);
-    let regions = cluster.regions();
-    let store = regions.containing(&encoded).and_then(|region| cluster.store(region.leader_store));
-    store.is_some_and(|store| mvcc::get(store, user_key, read_ts).ok().flatten().is_some())
-}
-
-/// Commits changes at one timestamp on every replica of their regions.
-fn commit(cluster: &Cluster, changes: &Changes) -> Result<(), SqlError> {
-    let ts = cluster.timestamp()?;
-    let regions = cluster.regions();
-    for store in &cluster.stores {
-        let mut batch = WriteBatch::default();
-        let write_cf =
-            store.write_cf().ok_or_else(|| SqlError::unknown("the store has no write column family"))?;
-        for (key, value) in changes {
-            let encoded = memcomparable::encode(key);
-            if regions.containing(&encoded).is_none_or(|region| region.peer_on(store.id).is_none()) {
-                continue;
-            }
-            let data_key = records::encode_data_key(key, ts);
-            let short_value = value.as_deref().filter(|value| records::is_short_value(value));
-            if let Some(long) = value.as_deref().filter(|value| !records::is_short_value(value)) {
-                batch.put(&data_key, long);
-            }
-            let kind = if value.is_some() { WriteKind::Put } else { WriteKind::Delete };
-            let mut record = Vec::new();
-            records::encode_write_into(
-                &WriteRecord { kind, start_ts: ts, short_value, txn_source: 0 },
-                &mut record,
-            );
-            batch.put_cf(write_cf, &data_key, record);
+/// `Duplicate entry '1-a' for key 't.PRIMARY'`, with the values as the statement has them.
+fn duplicate(entry: &Entry, statement: &Insert, literals: &[Literal], kind: PairKind) -> SqlError {
+    let index = match kind {
+        PairKind::Index(id) => entry.info.indexes.iter().find(|index| index.id == id),
+        PairKind::Record => entry.info.indexes.iter().find(|index| index.is_primary),
+    };
+    let columns: Vec<&str> = match index {
+        Some(index) => index.columns.iter().map(|part| part.name.lower.as_str()).collect(),
+        None => {
+            let primary = |column: &&th_schema::ColumnInfo| column.field_type.has(th_types::flag::PRI_KEY);
+            entry.info.columns.iter().filter(primary).map(|column| column.name.lower.as_str()).collect()
         }
-        store.db.write(batch).map_err(SqlError::unknown)?;
-    }
-    Ok(())
-}
-
-/// `DELETE FROM t` without WHERE.
-pub(crate) fn delete_all(
-    session: &mut Session,
-    name: &TableName,
-    filter: Option<&str>,
-) -> Result<Outcome, SqlError> {
-    if filter.is_some() {
-        return Err(SqlError::unsupported("DELETE with WHERE"));
-    }
-    let entry = session.table(name)?;
-    let cluster = Arc::clone(&session.tidb.cluster);
-    let read_ts = cluster.timestamp()?;
-    let mut affected = 0;
-    for id in entry.physical_ids() {
-        let mut changes: Changes = Vec::new();
-        let records = th_codec::keys::record_prefix(id);
-        rows::scan_pairs(&cluster, &th_codec::keys::table_range(id), read_ts, |key, _| {
-            affected += u64::from(key.starts_with(&records));
-            changes.push((key.to_vec(), None));
-            ControlFlow::Continue(())
-        })?;
-        commit(&cluster, &changes)?;
-    }
-    Ok(Outcome::Done { affected, last_insert_id: 0, warnings: 0 })
-}
-
-/// Entries of rows that are there, for indexes that are new in `info`.
-pub(crate) fn fill_indexes(
-    session: &Session,
-    entry: &Entry,
-    info: &TableInfo,
-    added: &BTreeSet<i64>,
-) -> Result<(), SqlError> {
-    let cluster = Arc::clone(&session.tidb.cluster);
-    let mut seen: BTreeSet<Vec<u8>> = BTreeSet::new();
-    let mut changes: Changes = Vec::new();
-    each_row_encoded(&cluster, &session.context(), entry, info, |pairs| {
-        for pair in pairs.iter() {
-            if !matches!(pair.kind, PairKind::Index(id) if added.contains(&id)) {
-                continue;
-            }
-            if pair.unique && !seen.insert(pair.key.to_vec()) {
-                return Err(SqlError::new(1062, "Duplicate entry for the new unique index"));
-            }
-            changes.push((pair.key.to_vec(), Some(pair.value.to_vec())));
-        }
-        Ok(())
-    })?;
-    commit(&cluster, &changes)
-}
-
-/// Encodes every stored row again under a definition.
-pub(crate) fn each_row_encoded(
-    cluster: &Cluster,
-    context: &Context,
-    entry: &Entry,
-    info: &TableInfo,
-    mut visit: impl FnMut(&th_codec::Pairs) -> Result<(), SqlError>,
-) -> Result<(), SqlError> {
-    let table = Arc::new(Table::new(entry.db.clone(), info.clone())?);
-    let decoder = RowDecoder::new(Arc::clone(&table)).map_err(SqlError::unknown)?;
-    let mut encoder = encoder(cluster, context.clone(), entry, info)?;
-    let with_row_id = entry.has_implicit_row_id();
-    let columns: Vec<_> = decoder.columns().filter(|column| !column.is_generated()).cloned().collect();
-    let positions: Vec<usize> = decoder
-        .columns()
-        .enumerate()
-        .filter(|(_, column)| !column.is_generated())
-        .map(|(at, _)| at)
-        .collect();
-    let mut names: Vec<String> = columns.iter().map(|column| column.name.lower.clone()).collect();
-    if with_row_id {
-        names.push("_tidb_rowid".into());
-    }
-    encoder.set_columns(Some(&names), &[]).map_err(SqlError::unknown)?;
-    let read_ts = cluster.timestamp()?;
-    for id in entry.physical_ids() {
-        let mut failed = None;
-        rows::scan_pairs(cluster, &th_codec::keys::record_range(id), read_ts, |key, value| {
-            let mut one = || -> Result<(), SqlError> {
-                let row = decoder.decode_row(key, value, context).map_err(SqlError::unknown)?;
-                let texts: Vec<Option<Vec<u8>>> = positions
-                    .iter()
-                    .zip(&columns)
-                    .map(|(at, column)| {
-                        row.get(*at).and_then(|datum| rows::text(datum, &column.field_type, context))
-                    })
-                    .collect();
-                let mut values: Vec<Value<'_>> =
-                    texts.iter().map(|text| text.as_deref().map_or(Value::Null, Value::Text)).collect();
-                let handle = key.last_chunk::<8>().map_or(0, |bytes| th_codec::keys::int_from_bytes(*bytes));
-                if with_row_id {
-                    values.push(Value::Int(handle));
-                }
-                let pairs = encoder.encode(&values, handle).map_err(SqlError::unknown)?;
-                visit(pairs)
-            };
-            match one() {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(error) => {
-                    failed = Some(error);
-                    ControlFlow::Break(())
-                }
-            }
-        })?;
-        if let Some(error) = failed {
-            return Err(error);
-        }
-    }
-    Ok(())
+    };
+    let text = |name: &&str| {
+        let at = match &statement.columns {
+            Some(columns) => columns.iter().position(|column| column.to_lowercase() == **name),
+            None => entry.info.columns.iter().position(|column| column.name.lower == **name),
+        };
+        at.and_then(|at| literals.get(at)).map_or_else(String::new, Literal::text)
+    };
+    let values: Vec<String> = columns.iter().map(text).collect();
+    let index = index.map_or("PRIMARY", |index| index.name.original.as_str());
+    let message =
+        format!("Duplicate entry '{}' for key '{}.{index}'", values.join("-"), entry.info.name.original);
+    SqlError::new(1062, message)
 }

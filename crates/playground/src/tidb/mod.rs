@@ -1,12 +1,13 @@
 //! The TiDB front: MySQL protocol and status API over the catalog and the stores.
 //!
 //! It knows the statements that an import sends and those a curious user types; anything else is an
-//! error that says so. There are no transactions: what a statement writes is committed with it.
+//! error that says so. Sessions that write wait for each other, from the first write of a transaction to its end.
 
 pub(crate) mod admin;
 pub(crate) mod aggregate;
 mod alter;
 pub(crate) mod catalog;
+pub(crate) mod change;
 pub(crate) mod ddl;
 pub(crate) mod error;
 pub(crate) mod info_schema;
@@ -16,6 +17,7 @@ pub(crate) mod outcome;
 pub(crate) mod packet;
 pub(crate) mod parse;
 pub(crate) mod relation;
+pub(crate) mod rewrite;
 pub(crate) mod rows;
 pub(crate) mod select;
 pub(crate) mod server;
@@ -26,3 +28,4 @@ pub(crate) mod statement;
 pub(crate) mod status;
 pub(crate) mod sysvar;
 pub(crate) mod token;
+pub(crate) mod transaction;

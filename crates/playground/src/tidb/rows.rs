@@ -15,6 +15,7 @@ use crate::tidb::catalog::Entry;
 use crate::tidb::error::SqlError;
 use crate::tidb::outcome::Wire;
 use crate::tidb::relation::{Relation, RelationColumn, integer_type};
+use crate::tidb::transaction::{self, Changes};
 use crate::tikv::mvcc::{self, ReadError};
 use crate::tikv::store::StoreNode;
 
@@ -68,12 +69,13 @@ pub(crate) fn scan_pairs(
     Ok(())
 }
 
-/// A table as a relation, at a timestamp; `partitions` are the physical ids to read.
+/// A table as a relation, at a timestamp, under the reader's own uncommitted changes.
 pub(crate) fn relation(
     cluster: Arc<Cluster>,
     entry: &Entry,
     physical_ids: Vec<i64>,
     read_ts: u64,
+    changes: Arc<Changes>,
     context: Context,
 ) -> Result<Relation, SqlError> {
     let table = Arc::new(Table::new(entry.db.clone(), entry.info.clone())?);
@@ -90,42 +92,44 @@ pub(crate) fn relation(
     if row_id {
         columns.push(RelationColumn { name: "_tidb_rowid".into(), field_type: integer_type(), hidden: true });
     }
-    let (counted, counted_ids) = (Arc::clone(&cluster), physical_ids.clone());
+    let (counted, counted_ids, counted_changes) =
+        (Arc::clone(&cluster), physical_ids.clone(), Arc::clone(&changes));
     let count = Box::new(move || {
         let mut rows = 0;
         for id in counted_ids {
-            scan_pairs(&counted, &keys::record_range(id), read_ts, |_, _| {
+            transaction::scan(&counted, &keys::record_range(id), read_ts, &counted_changes, |_, _| {
                 rows += 1;
                 ControlFlow::Continue(())
             })?;
         }
         Ok(rows)
     });
-    let scan = Box::new(move |visit: &mut crate::tidb::relation::RowVisitor<'_>| {
-        for id in physical_ids {
-            let mut failed = None;
-            let mut broken = false;
-            scan_pairs(&cluster, &keys::record_range(id), read_ts, |key, value| {
-                match decode(&decoder, key, value, &context, row_id).and_then(&mut *visit) {
-                    Ok(flow) => {
-                        broken |= flow.is_break();
-                        flow
+    let scan =
+        Box::new(move |visit: &mut crate::tidb::relation::RowVisitor<'_>| {
+            for id in physical_ids {
+                let mut failed = None;
+                let mut broken = false;
+                transaction::scan(&cluster, &keys::record_range(id), read_ts, &changes, |key, value| {
+                    match decode(&decoder, key, value, &context, row_id).and_then(&mut *visit) {
+                        Ok(flow) => {
+                            broken |= flow.is_break();
+                            flow
+                        }
+                        Err(error) => {
+                            failed = Some(error);
+                            ControlFlow::Break(())
+                        }
                     }
-                    Err(error) => {
-                        failed = Some(error);
-                        ControlFlow::Break(())
-                    }
+                })?;
+                if let Some(error) = failed {
+                    return Err(error);
                 }
-            })?;
-            if let Some(error) = failed {
-                return Err(error);
+                if broken {
+                    break;
+                }
             }
-            if broken {
-                break;
-            }
-        }
-        Ok(())
-    });
+            Ok(())
+        });
     Ok(Relation { columns, scan, count: Some(count) })
 }
 

@@ -296,7 +296,12 @@ impl Output {
     }
 }
 
-fn holds(filter: Option<&Bound>, row: &[Datum<'static>], context: &Context) -> Result<bool, SqlError> {
+/// Whether a condition holds for a row.
+pub(crate) fn holds(
+    filter: Option<&Bound>,
+    row: &[Datum<'static>],
+    context: &Context,
+) -> Result<bool, SqlError> {
     filter.map_or(Ok(true), |bound| Ok(bound.holds(row, context)?))
 }
 

@@ -14,7 +14,8 @@ use crate::tidb::parse::parse;
 use crate::tidb::relation::Relation;
 use crate::tidb::select::Plan;
 use crate::tidb::statement::{Assignment, Item, Select, Statement, TableName};
-use crate::tidb::{admin, alter, ddl, info_schema, insert, rows, show, sysvar};
+use crate::tidb::transaction::Transaction;
+use crate::tidb::{admin, alter, change, ddl, info_schema, insert, rows, show, sysvar};
 
 /// The server version as the handshake and `VERSION()` say it.
 pub(crate) fn server_version() -> String {
@@ -36,6 +37,8 @@ pub(crate) struct Tidb {
     pub(crate) catalog: Catalog,
     /// Global variables that were set.
     pub(crate) globals: Mutex<BTreeMap<String, String>>,
+    /// Held by the session that writes.
+    pub(crate) writer: Arc<tokio::sync::Mutex<()>>,
     pub(crate) connections: std::sync::atomic::AtomicU32,
     pub(crate) addresses: std::sync::OnceLock<Addresses>,
 }
@@ -56,6 +59,7 @@ pub(crate) struct Session {
     pub(crate) variables: BTreeMap<String, String>,
     pub(crate) warnings: Vec<SqlError>,
     pub(crate) last_insert_id: u64,
+    pub(crate) transaction: Option<Transaction>,
 }
 
 impl Session {
@@ -69,11 +73,13 @@ impl Session {
             variables: BTreeMap::new(),
             warnings: Vec::new(),
             last_insert_id: 0,
+            transaction: None,
         }
     }
 
     /// Forgets everything but who the client is.
     pub(crate) fn reset(&mut self) {
+        self.roll_back();
         self.db = None;
         self.variables.clear();
         self.warnings.clear();
@@ -99,6 +105,30 @@ impl Session {
         {
             self.warnings.clear();
         }
+        // A definition changes outside of transactions.
+        if matches!(
+            &statement,
+            Statement::CreateDatabase { .. }
+                | Statement::AlterDatabase { .. }
+                | Statement::DropDatabase { .. }
+                | Statement::CreateTable { .. }
+                | Statement::CreateTableLike { .. }
+                | Statement::CreateView { .. }
+                | Statement::DropTables { .. }
+                | Statement::Truncate(_)
+                | Statement::Rename(_)
+                | Statement::AlterTable { .. }
+        ) {
+            self.commit()?;
+        }
+        // Held until the statement is done, or by the transaction until that is.
+        let _lock = match &statement {
+            Statement::Insert(_) | Statement::Update { .. } | Statement::Delete { .. } => {
+                self.lock_writes().await?
+            }
+            Statement::Select(select) if select.locking => self.lock_writes().await?,
+            _ => None,
+        };
         match statement {
             Statement::Select(select) => self.select(&select).await,
             Statement::Show(show) => show::run(self, show).await,
@@ -128,7 +158,16 @@ impl Session {
             Statement::Rename(pairs) => ddl::rename(self, &pairs),
             Statement::AlterTable { name, specs, text } => alter::alter_table(self, &name, &specs, &text),
             Statement::Insert(statement) => insert::insert(self, &statement),
-            Statement::Delete { table, filter } => insert::delete_all(self, &table, filter.as_deref()),
+            Statement::Update { table, sets, filter } => {
+                change::update(self, &table, &sets, filter.as_deref())
+            }
+            Statement::Delete { table, filter } => change::delete(self, &table, filter.as_deref()),
+            Statement::Begin => self.begin().map(|()| Outcome::done()),
+            Statement::Commit => self.commit().map(|()| Outcome::done()),
+            Statement::Rollback => {
+                self.roll_back();
+                Ok(Outcome::done())
+            }
             Statement::AdminChecksum(names) => admin::checksum(self, &names).await,
             Statement::AdminCheck(names) => admin::check(self, &names).await,
             Statement::Analyze(names) => {
@@ -215,6 +254,13 @@ impl Session {
         Context::new(mode, zone, self.tidb.cluster.env.now_micros())
     }
 
+    /// The same without strictness, as INSERT IGNORE has it.
+    pub(crate) fn lenient_context(&self) -> Context {
+        let context = self.context();
+        let strict = SqlMode::STRICT_TRANS_TABLES.0 | SqlMode::STRICT_ALL_TABLES.0;
+        Context { mode: SqlMode(context.mode.0 & !strict), ..context }
+    }
+
     /// The database a name is in.
     pub(crate) fn database_of(&self, name: &TableName) -> Result<String, SqlError> {
         name.db.clone().or_else(|| self.db.clone()).ok_or_else(SqlError::no_database)
@@ -250,7 +296,8 @@ impl Session {
             Some(names) => admin::partition_ids(&entry, names)?,
         };
         let read_ts = self.tidb.cluster.timestamp()?;
-        let relation = rows::relation(Arc::clone(&self.tidb.cluster), &entry, ids, read_ts, context.clone())?;
+        let cluster = Arc::clone(&self.tidb.cluster);
+        let relation = rows::relation(cluster, &entry, ids, read_ts, self.uncommitted(), context.clone())?;
         Plan::new(select, relation, context)?.run().await
     }
 

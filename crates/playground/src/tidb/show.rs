@@ -41,6 +41,7 @@ pub(crate) async fn run(session: &mut Session, show: Show) -> Result<Outcome, Sq
         order_by: Vec::new(),
         offset: 0,
         limit: None,
+        locking: false,
     };
     Plan::new(&select, Relation::texts(&columns, &[], rows), session.context())?.run().await
 }

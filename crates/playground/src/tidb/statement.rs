@@ -65,7 +65,16 @@ pub(crate) enum Statement {
     AdminCheck(Vec<TableName>),
     Analyze(Vec<TableName>),
     Set(Vec<Assignment>),
-    /// Taken and without effect: BEGIN, COMMIT, LOCK TABLES, FLUSH ….
+    Update {
+        table: TableName,
+        /// Columns and the texts of their new values.
+        sets: Vec<(String, String)>,
+        filter: Option<String>,
+    },
+    Begin,
+    Commit,
+    Rollback,
+    /// Taken and without effect: LOCK TABLES, FLUSH ….
     Nothing,
 }
 
@@ -166,6 +175,8 @@ pub(crate) struct Select {
     pub(crate) order_by: Vec<(String, bool)>,
     pub(crate) offset: u64,
     pub(crate) limit: Option<u64>,
+    /// FOR UPDATE.
+    pub(crate) locking: bool,
 }
 
 /// INSERT or REPLACE of literal rows.

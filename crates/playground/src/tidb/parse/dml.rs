@@ -1,6 +1,6 @@
-//! INSERT and REPLACE of literal rows.
+//! INSERT and REPLACE of literal rows, and UPDATE.
 
-use super::{list, table_name};
+use super::{STOPS, list, table_name};
 use crate::tidb::error::SqlError;
 use crate::tidb::statement::{Insert, Statement};
 use crate::tidb::token::{Cursor, Kind};
@@ -37,4 +37,16 @@ pub(super) fn insert(cursor: &mut Cursor<'_>, replace: bool) -> Result<Statement
         return Err(SqlError::unsupported("ON DUPLICATE KEY UPDATE"));
     }
     Ok(Statement::Insert(Insert { table, columns, rows, replace, ignore }))
+}
+
+pub(super) fn update(cursor: &mut Cursor<'_>) -> Result<Statement, SqlError> {
+    let table = table_name(cursor)?;
+    cursor.expect_word("set")?;
+    let sets = list(cursor, |cursor| {
+        let column = cursor.name()?;
+        cursor.expect_symbol("=")?;
+        Ok((column, cursor.expression(&STOPS)?.to_owned()))
+    })?;
+    let filter = if cursor.word("where") { Some(cursor.expression(&STOPS)?.to_owned()) } else { None };
+    Ok(Statement::Update { table, sets, filter })
 }

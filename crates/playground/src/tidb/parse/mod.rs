@@ -29,10 +29,7 @@ const STOPS: [&str; 16] = [
     "force",
 ];
 /// Statements that are taken and have no effect here.
-const NOTHING: [&str; 22] = [
-    "begin",
-    "commit",
-    "rollback",
+const NOTHING: [&str; 18] = [
     "lock",
     "unlock",
     "flush",
@@ -47,7 +44,6 @@ const NOTHING: [&str; 22] = [
     "optimize",
     "change",
     "refresh",
-    "start",
     "do",
     "purge",
     "import_noop",
@@ -128,6 +124,21 @@ fn statement(cursor: &mut Cursor<'_>) -> Result<Statement, SqlError> {
         let table = table_name(cursor)?;
         let filter = if cursor.word("where") { Some(cursor.expression(&STOPS)?.to_owned()) } else { None };
         return Ok(Statement::Delete { table, filter });
+    }
+    if cursor.word("update") {
+        return dml::update(cursor);
+    }
+    for (words, statement) in [
+        ("begin", Statement::Begin),
+        ("start transaction", Statement::Begin),
+        ("commit", Statement::Commit),
+        ("rollback", Statement::Rollback),
+    ] {
+        if cursor.words(words) {
+            // PESSIMISTIC, WITH CONSISTENT SNAPSHOT, WORK: transactions are all of one kind here.
+            rest(cursor);
+            return Ok(statement);
+        }
     }
     if NOTHING.iter().any(|word| cursor.is_word(word)) {
         rest(cursor);

@@ -22,6 +22,7 @@ pub(super) fn select(cursor: &mut Cursor<'_>) -> Result<Select, SqlError> {
         order_by: Vec::new(),
         offset: 0,
         limit: None,
+        locking: false,
     };
     if cursor.word("from") && !cursor.word("dual") {
         select.from = Some(table_name(cursor)?);
@@ -56,8 +57,11 @@ pub(super) fn select(cursor: &mut Cursor<'_>) -> Result<Select, SqlError> {
             }
         }
     }
-    if cursor.words("for update") || cursor.words("lock in share mode") {
+    if cursor.words("for update") {
+        select.locking = true;
         cursor.word("nowait");
+    } else {
+        cursor.words("lock in share mode");
     }
     if cursor.is_word("union") || cursor.is_word("into") {
         return Err(SqlError::unsupported(format!("SELECT … {}", rest(cursor))));

@@ -1,0 +1,121 @@
+//! The end of an import by SQL: the server answers for the rows it took, so there is nothing to compare,
+//! rebase or analyze. The jobs' counts are folded, the outcome is decided, and the books go.
+
+use th_connect::fault;
+use th_errors::{Code, Fault};
+use th_ledger::{
+    Backend, Complete, FORMAT, Failed, JobId, JobResult, Outcome, Plan, PlannedTable, TableReport, Verdict,
+};
+use th_mysql::{Books, Server};
+
+use crate::fold::TableTotal;
+use crate::summary::WRITTEN;
+use crate::{Finalizer, fold, wait};
+
+impl Finalizer<'_, Server> {
+    /// See [`Finalizer::run`].
+    pub async fn run(&self) -> Result<Verdict, Fault> {
+        let Backend::Tidb(sql) = &self.plan.backend else {
+            return Err(Fault::new(Code::BadConfig, "the plan is not for an import by SQL"));
+        };
+        let verdict = self.outcome().await?;
+        // After the verdict, whoever decided it: who dies between them leaves books that say nothing wrong.
+        if matches!(verdict.outcome, Outcome::Complete(_)) && !self.keeps_books() {
+            let books = Books::new(&sql.books_schema, &sql.books);
+            if let Err(error) = books.close(self.cluster).await {
+                tracing::warn!(%error, schema = %sql.books_schema, "the import's books cannot be removed from the target; drop them by hand");
+            }
+        }
+        Ok(verdict)
+    }
+
+    async fn outcome(&self) -> Result<Verdict, Fault> {
+        match self.wait().await? {
+            wait::Waited::Decided(verdict) => return Ok(verdict),
+            wait::Waited::Failed(faults) => return self.decide(self.failed(faults, Vec::new())).await,
+            wait::Waited::Finished => {}
+        }
+        let jobs: Vec<JobId> = (0..self.plan.jobs).map(JobId).collect();
+        let results = self.ledger.results(&jobs).await.map_err(|error| fault::of_ledger(&error))?;
+        let totals = fold::fold(self.plan, &results);
+        let reports = self.reports(&totals, &results);
+        let too_many =
+            fold::too_many_rejected(self.plan, &totals).or_else(|| too_many_conflicts(self.plan, &results));
+        if let Some(found) = too_many {
+            return self.decide(self.failed(vec![found], reports)).await;
+        }
+        let now = self.env.now_micros();
+        self.decide(Outcome::Complete(Complete {
+            format: FORMAT,
+            import_id: self.plan.import_id.clone(),
+            source: self.plan.source.clone(),
+            finished_micros: now,
+            seconds: (now - self.plan.created_micros) as f64 / 1e6,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            rows: reports.iter().map(|report| report.rows).sum(),
+            source_bytes: self.plan.source_bytes,
+            tables: reports,
+            target_version: self.plan.target.version.clone(),
+        }))
+        .await
+    }
+
+    fn failed(&self, faults: Vec<Fault>, tables: Vec<TableReport>) -> Outcome {
+        Outcome::Failed(Failed {
+            format: FORMAT,
+            import_id: self.plan.import_id.clone(),
+            source: self.plan.source.clone(),
+            finished_micros: self.env.now_micros(),
+            faults,
+            tables,
+        })
+    }
+
+    fn reports(&self, totals: &[TableTotal], results: &[JobResult]) -> Vec<TableReport> {
+        let now = self.env.now_micros();
+        let conflicts = |table: usize| {
+            results
+                .iter()
+                .filter(|result| result.table as usize == table)
+                .map(|result| result.conflicts)
+                .sum()
+        };
+        let report = |(number, (planned, total)): (usize, (&PlannedTable, &TableTotal))| TableReport {
+            db: planned.db.clone(),
+            name: planned.name.clone(),
+            rows: total.rows,
+            rejected: total.rejected,
+            replaced: conflicts(number),
+            expected: total.expected,
+            found: None,
+            verdict: WRITTEN.to_owned(),
+            seconds: if total.started_micros > 0 { (now - total.started_micros) as f64 / 1e6 } else { 0.0 },
+            source_bytes: total.source_bytes,
+        };
+        self.plan.tables.iter().zip(totals).enumerate().map(report).collect()
+    }
+
+    /// `checkpoint.keep-after-success`: `remove` and `false` are the default.
+    fn keeps_books(&self) -> bool {
+        match &self.config.checkpoint.keep_after_success {
+            None => false,
+            Some(value) => value.as_bool().unwrap_or_else(|| {
+                !value.as_str().is_some_and(|word| word.eq_ignore_ascii_case("remove") || word == "false")
+            }),
+        }
+    }
+}
+
+/// The fault of an import whose rows met more equal keys than they may.
+fn too_many_conflicts(plan: &Plan, results: &[JobResult]) -> Option<Fault> {
+    let conflicts: u64 = results.iter().map(|result| result.conflicts).sum();
+    (conflicts > plan.conflict.threshold).then(|| {
+        Fault::new(
+            Code::DuplicateKeys,
+            format!(
+                "{conflicts} rows have keys that others have, `conflict.threshold` allows {}",
+                plan.conflict.threshold
+            ),
+        )
+    })
+}

@@ -1,0 +1,201 @@
+//! Source bytes to batches of rows as SQL text, on a thread of its own.
+
+use std::sync::Arc;
+
+use th_connect::fault;
+use th_dump::RowReader;
+use th_errors::{Code, Fault};
+use th_ledger::{Chunk, Job, PlannedTable};
+use th_mysql::Position;
+use tokio::sync::mpsc;
+
+use super::SqlImport;
+use super::layout::Layout;
+
+/// Rows of one statement.
+#[derive(Debug)]
+pub(super) struct Batch {
+    /// How they are written; none in a batch without rows.
+    pub(super) layout: Option<Arc<Layout>>,
+    /// `(…),(…)`.
+    pub(super) text: Vec<u8>,
+    /// The rows, in order.
+    pub(super) rows: Vec<Row>,
+    /// Where the next row begins.
+    pub(super) end: Position,
+    /// Bytes of the stored objects that were read for it.
+    pub(super) source_bytes: u64,
+}
+
+/// A row of a batch.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Row {
+    /// Where its text begins and ends.
+    pub(super) start: usize,
+    pub(super) end: usize,
+    /// Where it stands in the source.
+    pub(super) at: Position,
+}
+
+impl Batch {
+    fn new(end: Position) -> Self {
+        Self { layout: None, text: Vec::new(), rows: Vec::new(), end, source_bytes: 0 }
+    }
+}
+
+/// What the loop needs.
+pub(super) struct ReadTask {
+    pub(super) import: Arc<SqlImport>,
+    pub(super) job: Arc<Job>,
+    /// Rows before this are written.
+    pub(super) from: Position,
+    /// Where batches go; the last ends at the job's end, and an error is the last thing sent.
+    pub(super) batches: mpsc::Sender<Result<Batch, Fault>>,
+    pub(super) runtime: tokio::runtime::Handle,
+}
+
+/// Why reading ends before the end.
+enum Stop {
+    /// Nobody wants more.
+    Unwanted,
+    Fault(Fault),
+}
+
+impl From<Fault> for Stop {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// Reads what is left of a job.
+pub(super) fn run(task: &ReadTask) {
+    let mut reading = Reading { task, batch: Batch::new(task.from) };
+    if let Err(Stop::Fault(fault)) = reading.job() {
+        // If nobody wants it, nobody needs the reason.
+        let _ = task.batches.blocking_send(Err(fault));
+    }
+}
+
+struct Reading<'a> {
+    task: &'a ReadTask,
+    batch: Batch,
+}
+
+impl Reading<'_> {
+    fn job(&mut self) -> Result<(), Stop> {
+        let task = self.task;
+        let table = task.import.table(&task.job)?;
+        for (number, chunk) in (0u32..).zip(&task.job.chunks) {
+            if number >= task.from.chunk {
+                self.chunk(table, number, chunk)?;
+                self.batch.end = Position { chunk: number + 1, offset: 0 };
+            }
+        }
+        self.send()
+    }
+
+    fn chunk(&mut self, table: &PlannedTable, number: u32, chunk: &Chunk) -> Result<(), Stop> {
+        let (import, task) = (&self.task.import, self.task);
+        let of_table = |found: Fault| found.of_table(&table.db, &table.name);
+        let constants: Vec<(String, String)> =
+            chunk.file.constants.iter().map(|(column, value)| (column.clone(), value.clone())).collect();
+        let skipped = if number == task.from.chunk { task.from.offset } else { 0 };
+        let mut reader = RowReader::open(
+            &import.source,
+            &chunk.file,
+            chunk.range.clone(),
+            &import.plan.read,
+            &task.runtime,
+        )
+        .map_err(|error| of_table(fault::of_read(&error)))?
+        .without_columns(&table.ignored_columns);
+        if let Some(columns) = &chunk.columns {
+            reader = reader.with_columns(columns.clone());
+        }
+        let dialect = import.server.dialect();
+        let mut shape = None;
+        let mut layout: Option<Arc<Layout>> = None;
+        let mut counted = 0;
+        loop {
+            let row = match reader.next() {
+                Ok(Some(row)) => row,
+                Ok(None) => break,
+                Err(error) => {
+                    return Err(of_table(th_job::of_piece(fault::of_read(&error), chunk)).into());
+                }
+            };
+            let (at, end) = (row.offset, row.end);
+            if at < skipped {
+                continue;
+            }
+            if shape != Some((row.columns_version, row.values.len())) {
+                shape = Some((row.columns_version, row.values.len()));
+                let made = Layout::new(
+                    table,
+                    import.plan.conflict.strategy,
+                    dialect,
+                    row.columns,
+                    row.values.len(),
+                    &constants,
+                );
+                match made {
+                    // Files with the same columns share statements.
+                    Ok(made) if self.batch.layout.as_deref() == Some(&made) => {
+                        layout.clone_from(&self.batch.layout);
+                    }
+                    Ok(made) => layout = Some(Arc::new(made)),
+                    Err(found) => return Err(of_table(found.at(reader.place(at))).into()),
+                }
+            }
+            let Some(used) = &layout else { continue };
+            if self.batch.layout.as_ref().is_some_and(|open| !Arc::ptr_eq(open, used))
+                || self.batch.rows.len() >= import.batch_rows
+            {
+                self.send()?;
+            }
+            let batch = &mut self.batch;
+            let before = batch.text.len();
+            if before > 0 {
+                batch.text.push(b',');
+            }
+            let start = batch.text.len();
+            used.push_row(row.values, dialect, &mut batch.text);
+            if batch.text.len() - start + used.head(false).len() > import.server.max_statement() as usize {
+                let message = format!(
+                    "the row takes {} bytes of SQL, more than max_allowed_packet lets through",
+                    batch.text.len() - start
+                );
+                return Err(of_table(Fault::new(Code::BadValue, message).at(reader.place(at))).into());
+            }
+            let bytes = reader.bytes_read();
+            if before > 0 && batch.text.len() + used.head(false).len() > import.batch_bytes {
+                // The row begins the next batch.
+                let text = batch.text.split_off(start);
+                batch.text.truncate(before);
+                self.send()?;
+                self.batch.text = text;
+                self.push(used, 0, number, at, end);
+            } else {
+                self.push(used, start, number, at, end);
+            }
+            self.batch.source_bytes += bytes - counted;
+            counted = bytes;
+        }
+        self.batch.source_bytes += reader.bytes_read() - counted;
+        Ok(())
+    }
+
+    /// The row whose text begins at `start` is in the batch.
+    fn push(&mut self, layout: &Arc<Layout>, start: usize, chunk: u32, offset: u64, next: u64) {
+        let batch = &mut self.batch;
+        batch.layout.get_or_insert_with(|| Arc::clone(layout));
+        batch.rows.push(Row { start, end: batch.text.len(), at: Position { chunk, offset } });
+        batch.end = Position { chunk, offset: next };
+    }
+
+    fn send(&mut self) -> Result<(), Stop> {
+        let next = Batch::new(self.batch.end);
+        let batch = std::mem::replace(&mut self.batch, next);
+        self.task.batches.blocking_send(Ok(batch)).map_err(|_| Stop::Unwanted)
+    }
+}

@@ -1,0 +1,132 @@
+//! What a worker does its jobs with: TiKV or SQL.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use th_cluster::ImportLease;
+use th_config::Config;
+use th_connect::{SortDir, Target, fault};
+use th_dump::Store;
+use th_env::Env;
+use th_errors::Fault;
+use th_ledger::{JobId, JobResult, Ledger, Plan};
+use th_queue::{Queue, Visibility};
+
+use crate::command::resources;
+use crate::{Import, Progress, SqlImport, Stop, Worker, job};
+
+/// An import and a way to do its jobs.
+pub trait Work: Send + Sync + Sized + 'static {
+    /// Clock and randomness.
+    fn env(&self) -> &Env;
+    /// The plan.
+    fn plan(&self) -> &Plan;
+    /// The ledger.
+    fn ledger(&self) -> &Ledger;
+
+    /// Takes the cluster state that the import needs; none if it needs none.
+    fn lease(
+        &self,
+        config: &Config,
+        holder: &str,
+    ) -> impl Future<Output = Result<Option<ImportLease>, Fault>> + Send;
+
+    /// Does a job. Everything it returns but `worker`, times and retries is the same for every run.
+    fn job(
+        worker: &Worker<Self>,
+        slot: usize,
+        id: JobId,
+        started_micros: i64,
+        visibility: &Visibility,
+        quota: Option<&Arc<AtomicU64>>,
+    ) -> impl Future<Output = Result<JobResult, Fault>> + Send;
+
+    /// Whether there is nothing left to do: the outcome is decided, or every job has a result.
+    fn is_over(&self) -> impl Future<Output = Result<bool, Fault>> + Send {
+        async {
+            let check = async {
+                let ledger = self.ledger();
+                if ledger.verdict().await?.is_some() || !ledger.failed_jobs().await?.is_empty() {
+                    return Ok(true);
+                }
+                Ok(ledger.finished_jobs().await?.len() >= self.plan().jobs as usize)
+            };
+            check.await.map_err(|error| fault::of_ledger(&error))
+        }
+    }
+}
+
+impl Work for Import {
+    fn env(&self) -> &Env {
+        &self.env
+    }
+
+    fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    async fn lease(&self, config: &Config, holder: &str) -> Result<Option<ImportLease>, Fault> {
+        Import::lease(self, config, holder).await
+    }
+
+    async fn job(
+        worker: &Worker,
+        slot: usize,
+        id: JobId,
+        started_micros: i64,
+        visibility: &Visibility,
+        quota: Option<&Arc<AtomicU64>>,
+    ) -> Result<JobResult, Fault> {
+        job::run(worker, slot, id, started_micros, visibility, quota).await
+    }
+}
+
+/// An import to work for, and who works.
+pub struct Assignment {
+    /// Clock and randomness.
+    pub env: Env,
+    /// The plan.
+    pub plan: Plan,
+    /// The ledger.
+    pub ledger: Ledger,
+    /// The dump.
+    pub source: Store,
+    /// Where the plan's rows go.
+    pub target: Target,
+    /// The queue.
+    pub queue: Arc<dyn Queue>,
+    /// Progress for whoever shows it.
+    pub progress: Arc<Progress>,
+    /// Told to stop.
+    pub stop: Stop,
+    /// The worker's name in results and logs.
+    pub name: String,
+}
+
+impl Assignment {
+    /// Works until the import is over or the stop is set. Returns the number of jobs finished here.
+    pub async fn work(self, config: &Config) -> Result<u64, Fault> {
+        let Self { env, plan, ledger, source, target, queue, progress, stop, name } = self;
+        match target {
+            Target::Cluster(cluster) => {
+                let sort_dir = SortDir::create(config, &env)?;
+                let resources = resources(config, &sort_dir.path);
+                let import = Import::new(env, config, plan, ledger, source, cluster, &sort_dir.path).await?;
+                let import = Arc::new(import);
+                Worker { import, queue, resources, progress, stop, name }.run(config).await
+            }
+            Target::Server(server) => {
+                // Nothing is sorted.
+                let resources = resources(config, &PathBuf::new());
+                let import = Arc::new(SqlImport::new(env, config, plan, ledger, source, server)?);
+                Worker { import, queue, resources, progress, stop, name }.run(config).await
+            }
+        }
+    }
+}
