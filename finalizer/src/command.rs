@@ -1,5 +1,6 @@
 //! `thunderhead finalize`, also `thunderhead-finalizer`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
@@ -7,6 +8,7 @@ use th_connect::{CommonArgs, fault};
 use th_env::Env;
 use th_errors::{Code, Fault};
 use th_ledger::{Outcome, Verdict};
+use th_status::Site;
 
 use crate::Finalizer;
 
@@ -15,6 +17,9 @@ use crate::Finalizer;
 pub struct FinalizeArgs {
     #[command(flatten)]
     common: CommonArgs,
+    /// Look once instead of waiting: exit code 75 while jobs are open, for a scheduler that comes back
+    #[arg(long)]
+    once: bool,
 }
 
 /// Runs the command; a failed import is an error.
@@ -23,6 +28,8 @@ pub async fn run(args: FinalizeArgs, env: Env) -> Result<(), Fault> {
     let import_id = args.common.required_import_id()?;
     th_connect::required_queue(&config)?;
     let ledger = th_connect::ledger(&config, import_id)?;
+    let site = Site::new(import_id, &ledger, &env);
+    let _server = site.serve(&config.lightning.status_addr).await?;
     let plan = ledger.plan().await.map_err(|error| fault::of_ledger(&error))?.ok_or_else(|| {
         Fault::new(
             Code::LedgerConflict,
@@ -32,6 +39,7 @@ pub async fn run(args: FinalizeArgs, env: Env) -> Result<(), Fault> {
     let pd = if config.tidb.pd_addr.is_empty() { plan.target.pd.clone() } else { Vec::new() };
     let cluster = th_connect::cluster(&config, &pd, true, &env).await?;
     let queue = th_connect::queue(&config).await;
+    site.show_import(Some(Arc::clone(&queue)));
     let finalizer = Finalizer {
         config: &config,
         env: &env,
@@ -40,6 +48,8 @@ pub async fn run(args: FinalizeArgs, env: Env) -> Result<(), Fault> {
         cluster: &cluster,
         plan: &plan,
         poll: Duration::from_secs(1),
+        once: args.once,
+        health: site.health(),
         name: format!("finalizer-{}", env.uuid()),
     };
     let verdict = finalizer.run().await?;

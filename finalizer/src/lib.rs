@@ -12,6 +12,7 @@ pub mod fold;
 pub mod summary;
 mod verify;
 mod wait;
+mod workers;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +24,7 @@ use th_env::Env;
 use th_errors::Fault;
 use th_ledger::{Complete, FORMAT, Failed, JobId, Ledger, Outcome, Plan, TableReport, Verdict};
 use th_queue::Queue;
+use th_status::Health;
 
 /// What the finalizer works with.
 pub struct Finalizer<'a> {
@@ -40,6 +42,11 @@ pub struct Finalizer<'a> {
     pub plan: &'a Plan,
     /// Time between two looks at the ledger.
     pub poll: Duration,
+    /// Look once: an import with open jobs is [`Code::NotFinished`](th_errors::Code::NotFinished) instead of
+    /// waited for.
+    pub once: bool,
+    /// Where it says that the import does not get on.
+    pub health: Health,
     /// Who this is, in the verdict.
     pub name: String,
 }

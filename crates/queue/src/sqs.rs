@@ -22,6 +22,9 @@ const LONGEST_POLL: Duration = Duration::from_secs(20);
 /// Longest visibility timeout.
 const LONGEST_VISIBILITY: Duration = Duration::from_secs(12 * 3600);
 
+/// Time in which a pass over the dead letters meets each of them once.
+const REDRIVE_PASS: Duration = Duration::from_secs(300);
+
 /// How to reach a queue.
 #[derive(Debug, Clone, Default)]
 pub struct SqsOptions {
@@ -274,6 +277,53 @@ impl Queue for SqsQueue {
             }
             bodies.truncate(max);
             Ok(bodies)
+        }
+        .boxed()
+    }
+
+    fn redrive<'a>(
+        &'a self,
+        wanted: &'a (dyn Fn(&str) -> bool + Send + Sync),
+    ) -> BoxFuture<'a, Result<u64, QueueError>> {
+        async move {
+            let Some(url) = self.dead_letter_url().await? else { return Ok(0) };
+            let (mut moved, mut others) = (0, Vec::new());
+            loop {
+                let answer = self
+                    .client
+                    .receive_message()
+                    .queue_url(&url)
+                    .max_number_of_messages(BATCH as i32)
+                    .visibility_timeout(REDRIVE_PASS.as_secs() as i32)
+                    // A long poll asks all of the queue's servers: no answer means that there is nothing.
+                    .wait_time_seconds(1)
+                    .send()
+                    .await
+                    .map_err(|error| self.error("redrive", error))?;
+                let messages = answer.messages.unwrap_or_default();
+                if messages.is_empty() {
+                    break;
+                }
+                for message in messages {
+                    let (Some(body), Some(receipt)) = (message.body, message.receipt_handle) else {
+                        continue;
+                    };
+                    if !wanted(&body) {
+                        others.push(receipt);
+                        continue;
+                    }
+                    self.send(&[body]).await?;
+                    let delete = self.client.delete_message().queue_url(&url).receipt_handle(receipt);
+                    delete.send().await.map_err(|error| self.error("redrive", error))?;
+                    moved += 1;
+                }
+            }
+            for receipt in others {
+                // Those that cannot be shown again now come back by themselves.
+                let show = self.client.change_message_visibility().queue_url(&url).receipt_handle(receipt);
+                let _ = show.visibility_timeout(0).send().await;
+            }
+            Ok(moved)
         }
         .boxed()
     }
