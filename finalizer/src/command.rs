@@ -9,6 +9,7 @@ use th_env::Env;
 use th_errors::{Code, Fault};
 use th_ledger::{Outcome, Verdict};
 use th_status::Site;
+use tracing::Instrument as _;
 
 use crate::Finalizer;
 
@@ -52,7 +53,8 @@ pub async fn run(args: FinalizeArgs, env: Env) -> Result<(), Fault> {
         health: site.health(),
         name: format!("finalizer-{}", env.uuid()),
     };
-    let verdict = finalizer.run().await?;
+    let span = tracing::info_span!("finalize", %import_id);
+    let verdict = finalizer.run().instrument(span).await?;
     print!("{}", crate::summary::table(&verdict));
     outcome(verdict)
 }

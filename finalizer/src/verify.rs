@@ -7,6 +7,7 @@ use th_connect::{LONG_STATEMENT, fault};
 use th_errors::{Code, Fault};
 use th_ledger::{Bases, PlannedTable, TableReport};
 use th_schema::Table;
+use tracing::Instrument as _;
 
 use crate::Finalizer;
 use crate::fold::TableTotal;
@@ -20,7 +21,12 @@ pub(crate) async fn tables(
     let concurrency = usize::try_from(finalizer.config.tidb.checksum_table_concurrency).unwrap_or(2).max(1);
     let checked: Vec<(TableReport, Option<Fault>)> =
         futures::stream::iter(finalizer.plan.tables.iter().zip(totals))
-            .map(|(table, total)| check(finalizer, table, total))
+            .map(|(table, total)| {
+                let name = format!("{}.{}", table.db, table.name);
+                let import_id = finalizer.plan.import_id.as_str();
+                check(finalizer, table, total)
+                    .instrument(tracing::info_span!("verify", %import_id, table = %name))
+            })
             .buffered(concurrency)
             .try_collect()
             .await?;

@@ -31,6 +31,7 @@ use th_ledger::{FORMAT, Job, JobId, Ledger, Outcome, Pairs, Plan, PlannedTable, 
 use th_queue::Queue;
 use th_schema::Table;
 use th_types::{Context, SqlMode, TimeZone};
+use tracing::Instrument as _;
 
 /// What the planner works with.
 pub struct Planner<'a> {
@@ -147,7 +148,9 @@ impl Planner<'_> {
         let mut jobs = Vec::new();
         let sizes = jobs::JobSize::choose(self.config.thunderhead.job_size.0, &dump);
         for files in &dump.tables {
-            let planned = self.plan_table(files, &session, &read, sizes, tables.len(), &mut jobs).await?;
+            let span = tracing::info_span!("table", import_id = %self.import_id, table = %format!("{}.{}", files.db, files.table));
+            let planning = self.plan_table(files, &session, &read, sizes, tables.len(), &mut jobs);
+            let planned = planning.instrument(span).await?;
             tables.push(planned);
         }
         self.give_timestamps(&mut jobs).await?;

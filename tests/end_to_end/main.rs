@@ -2,4 +2,5 @@
 
 mod bad_input;
 mod dumps;
+mod operating;
 mod processes;

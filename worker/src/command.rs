@@ -10,6 +10,7 @@ use th_env::Env;
 use th_errors::{Code, Fault};
 use th_queue::VisibilityOptions;
 use th_status::Site;
+use tracing::Instrument as _;
 
 use crate::{Import, Progress, Resources, SortDir, Stop, Worker, watch_for_notices};
 
@@ -62,7 +63,8 @@ pub async fn run(args: WorkArgs, env: Env) -> Result<(), Fault> {
         health: site.health(),
         name,
     };
-    let finished = worker.run(&config).await?;
+    let span = tracing::info_span!("work", %import_id);
+    let finished = worker.run(&config).instrument(span).await?;
     println!("finished\t{finished} jobs");
     Ok(())
 }

@@ -215,7 +215,7 @@ impl Worker {
         let plan = &self.import.plan;
         let table = plan.tables.iter().find(|table| table.jobs.contains(&pointer.job.0));
         let table = table.map(|table| format!("{}.{}", table.db, table.name));
-        let span = tracing::info_span!("job", import_id = %plan.import_id, job = %pointer.job, table);
+        let span = tracing::info_span!("job", import_id = %plan.import_id, job = %pointer.job, table = table.map(tracing::field::display));
         self.work_on(slot, &pointer, message, quota).instrument(span).await
     }
 

@@ -114,7 +114,7 @@ pub async fn import(config: &Config, env: &Env, import_id: &str, ledger: &Ledger
         let queue = th_connect::queue(config).await;
         let planner =
             Planner { config, env, source: &source, cluster: &cluster, ledger, queue: &*queue, import_id };
-        let plan = planner.run().instrument(tracing::info_span!("plan", import_id)).await?;
+        let plan = planner.run().instrument(tracing::info_span!("plan", %import_id)).await?;
         Ok((source, cluster, queue, plan))
     };
     let (source, cluster, queue, plan) = match planned.await {
@@ -136,7 +136,8 @@ pub async fn import(config: &Config, env: &Env, import_id: &str, ledger: &Ledger
         name: format!("finalizer-{}", env.uuid()),
     };
     let mut worked = std::pin::pin!(worked);
-    let mut finalized = std::pin::pin!(finalizer.run());
+    let mut finalized =
+        std::pin::pin!(finalizer.run().instrument(tracing::info_span!("finalize", %import_id)));
     // The worker ends before the finalizer, except when it is told to stop or cannot go on.
     let stopped = tokio::select! {
         verdict = &mut finalized => return verdict,

@@ -89,8 +89,7 @@ pub trait Queue: Send + Sync {
     /// About how many messages there are.
     fn depth(&self) -> BoxFuture<'_, Result<Depth, QueueError>>;
 
-    /// Up to `max` bodies of dead letters, left where they are where the service can (SQS hides them
-    /// for a moment).
+    /// Up to `max` bodies of dead letters, which stay where they are.
     fn dead_letters(&self, max: usize) -> BoxFuture<'_, Result<Vec<String>, QueueError>>;
 
     /// Sends the dead letters that are `wanted` by their bodies again, as fresh messages, and returns their

@@ -148,9 +148,9 @@ pub struct WorkerStatus {
     pub state: &'static str,
     /// Seconds since its last report.
     pub silent_seconds: f64,
-    /// Jobs it has finished.
-    pub finished_jobs: u64,
-    /// Jobs in hand.
+    /// Jobs whose result is its.
+    pub finished_jobs: usize,
+    /// Jobs in hand, as far as they have no result yet.
     pub jobs: Vec<JobStatus>,
 }
 
@@ -181,8 +181,12 @@ fn seconds(micros: i64) -> f64 {
     micros.max(0) as f64 / 1e6
 }
 
-/// What of a worker's report still holds at `now`.
-fn state_of(report: &WorkerReport, now: i64) -> &'static str {
+/// What of a worker's report still holds at `now`. Nobody works on an import that is decided, whatever
+/// the last reports said.
+fn state_of(report: &WorkerReport, decided: bool, now: i64) -> &'static str {
+    if decided {
+        return WorkerState::Done.name();
+    }
     let silent = now - report.seen_micros > SILENT_AFTER.as_micros() as i64;
     if silent && report.state != WorkerState::Done { "silent" } else { report.state.name() }
 }
@@ -204,7 +208,9 @@ pub fn summarize(facts: &Facts<'_>, now: i64) -> ImportStatus {
     let names: Vec<String> = plan.tables.iter().map(|table| format!("{}.{}", table.db, table.name)).collect();
     // Of two runs of a job, the one that is farther counts.
     let mut in_hand: BTreeMap<JobId, (f64, &WorkerReport, &JobInHand)> = BTreeMap::new();
-    for report in workers.iter().filter(|report| matches!(state_of(report, now), "working" | "draining")) {
+    let alive =
+        |report: &&WorkerReport| matches!(state_of(report, verdict.is_some(), now), "working" | "draining");
+    for report in workers.iter().filter(alive) {
         for job in report.jobs.iter().filter(|job| !results.contains_key(&job.job)) {
             let done = done_bytes(job);
             if in_hand.get(&job.job).is_none_or(|(other, _, _)| *other < done) {
@@ -263,7 +269,7 @@ pub fn summarize(facts: &Facts<'_>, now: i64) -> ImportStatus {
         eta_seconds: (state == State::Working && rate > 0.0).then(|| left / rate),
         waiting_for: None,
         tables: tables(facts, &names, &in_hand),
-        workers: workers.iter().map(|report| worker(report, &names, now)).collect(),
+        workers: workers.iter().map(|report| worker(facts, report, &names, now)).collect(),
         faults: match outcome {
             Some(Outcome::Failed(failed)) => failed.faults.clone(),
             Some(Outcome::Complete(_)) => Vec::new(),
@@ -311,17 +317,19 @@ fn tables(
     status.collect()
 }
 
-fn worker(report: &WorkerReport, names: &[String], now: i64) -> WorkerStatus {
+fn worker(facts: &Facts<'_>, report: &WorkerReport, names: &[String], now: i64) -> WorkerStatus {
+    let decided = facts.verdict.is_some();
     WorkerStatus {
         worker: report.worker.clone(),
         host: report.host.clone(),
         version: report.version.clone(),
-        state: state_of(report, now),
+        state: state_of(report, decided, now),
         silent_seconds: seconds(now - report.seen_micros),
-        finished_jobs: report.finished_jobs,
+        finished_jobs: facts.results.values().filter(|result| result.worker == report.worker).count(),
         jobs: report
             .jobs
             .iter()
+            .filter(|job| !decided && !facts.results.contains_key(&job.job))
             .map(|job| JobStatus {
                 job: job.job,
                 table: names.get(job.table as usize).cloned().unwrap_or_default(),
