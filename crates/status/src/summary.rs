@@ -198,7 +198,7 @@ fn done_bytes(job: &JobInHand) -> f64 {
         Stage::Encode | Stage::Split => 0.0,
     };
     let read = job.read_bytes.min(job.source_bytes) as f64;
-    (read + job.source_bytes as f64 * ingested.min(1.0)) / 2.0
+    f64::midpoint(read, job.source_bytes as f64 * ingested.min(1.0))
 }
 
 /// Says how far the import is at `now` (microseconds since 1970-01-01 UTC).
