@@ -10,6 +10,8 @@ pub struct TableTotal {
     pub rows: u64,
     /// Rows left out.
     pub rejected: u64,
+    /// Pairs that were left out because of equal keys.
+    pub conflicts: u64,
     /// What the table must hold now: what the jobs wrote and what was there before.
     pub expected: Pairs,
     /// Largest ids used.
@@ -31,6 +33,7 @@ pub fn fold(plan: &Plan, results: &[JobResult]) -> Vec<TableTotal> {
         let Some(total) = totals.get_mut(result.table as usize) else { continue };
         total.rows += result.rows;
         total.rejected += result.rejected;
+        total.conflicts += result.conflicts;
         total.expected.add(result.pairs);
         total.bases.max(result.bases);
         total.source_bytes += result.source_bytes;

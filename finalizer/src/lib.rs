@@ -1,7 +1,7 @@
 //! The finalizer: results → verified, rebased, normal, marked.
 //!
 //! ```text
-//! wait for all results ─▶ fold ─▶ checksum by TiKV ─▶ compare ─▶ rebase ids ─▶ analyze ─▶ normal mode ─▶ verdict
+//! wait for all results ─▶ fold ─▶ checksum by TiKV ─▶ compare ─▶ (rows with equal keys) ─▶ rebase ids ─▶ analyze ─▶ normal mode ─▶ verdict
 //! ```
 //! It is the one authority on how an import ended. Two finalizers may run: whoever writes `verdict.json`
 //! first decides, the other reports the winner's words. What is decided from the ledger is in pure
@@ -9,6 +9,7 @@
 
 pub mod command;
 pub mod fold;
+mod resolve;
 pub mod summary;
 mod verify;
 mod wait;
@@ -17,12 +18,14 @@ mod workers;
 use std::sync::Arc;
 use std::time::Duration;
 
-use th_cluster::Cluster;
+use th_cluster::{Cluster, ImportLease, LeaseOptions, PauseScope};
 use th_config::Config;
 use th_connect::fault;
 use th_env::Env;
 use th_errors::Fault;
-use th_ledger::{Complete, FORMAT, Failed, JobId, Ledger, Outcome, Plan, TableReport, Verdict};
+use th_ledger::{
+    Complete, ConflictStrategy, FORMAT, Failed, JobId, Ledger, Outcome, Plan, TableReport, Verdict,
+};
 use th_queue::Queue;
 use th_status::Health;
 
@@ -55,6 +58,29 @@ impl Finalizer<'_> {
     /// Waits for the jobs, verifies, and decides. Returns the outcome that stands, whoever decided it.
     /// An error means that nothing was decided; the same again may succeed.
     pub async fn run(&self) -> Result<Verdict, Fault> {
+        let lease = self.hold_versions().await?;
+        let verdict = self.run_held().await;
+        if let Some(lease) = lease
+            && let Err(error) = lease.release().await
+        {
+            tracing::warn!(%error, "the hold on garbage collection could not be released; it expires by itself");
+        }
+        verdict
+    }
+
+    /// Keeps garbage collection from removing the versions by which rows with equal keys are found.
+    async fn hold_versions(&self) -> Result<Option<ImportLease>, Fault> {
+        if self.plan.conflict.strategy == ConflictStrategy::Error {
+            return Ok(None);
+        }
+        let mut options = LeaseOptions::new(self.plan.import_id.as_str(), self.name.as_str(), Vec::new());
+        options.import_mode = false;
+        options.pause = PauseScope::None;
+        options.safe_point = Some(self.plan.first_commit_ts.saturating_sub(1));
+        self.cluster.lease(options).await.map(Some).map_err(|error| fault::of_cluster(&error))
+    }
+
+    async fn run_held(&self) -> Result<Verdict, Fault> {
         match self.wait().await? {
             wait::Waited::Decided(verdict) => return Ok(verdict),
             wait::Waited::Failed(faults) => return self.fail(faults, Vec::new()).await,
@@ -66,7 +92,7 @@ impl Finalizer<'_> {
         if let Some(fault) = fold::too_many_rejected(self.plan, &totals) {
             return self.fail(vec![fault], Vec::new()).await;
         }
-        let (reports, faults) = verify::tables(self, &totals).await?;
+        let (reports, faults) = verify::tables(self, &totals, &results).await?;
         if !faults.is_empty() {
             return self.fail(faults, reports).await;
         }
@@ -118,7 +144,7 @@ impl Finalizer<'_> {
         let tables = self.plan.tables.iter().map(verify::table).collect::<Result<Vec<_>, _>>()?;
         let ranges = th_connect::key_ranges(&tables);
         let (pd, tikv) = (&self.cluster.pd, &self.cluster.tikv);
-        th_cluster::release_import(pd, tikv, &self.plan.import_id, &[], &ranges)
+        th_cluster::release_import(pd, tikv, &self.plan.import_id, &ranges)
             .await
             .map_err(|error| fault::of_cluster(&error))
     }

@@ -40,6 +40,12 @@ pub fn table(verdict: &Verdict) -> String {
     match &verdict.outcome {
         Outcome::Complete(complete) => {
             let rejected: u64 = complete.tables.iter().map(|table| table.rejected).sum();
+            let replaced: u64 = complete.tables.iter().map(|table| table.replaced).sum();
+            if replaced > 0 {
+                text.push_str(&format!(
+                    "{replaced} rows were removed for others with equal keys, see conflicts/ in the ledger\n"
+                ));
+            }
             if rejected > 0 {
                 text.push_str(&format!("{rejected} rows were left out, see rejects/ in the ledger\n"));
             }

@@ -1,30 +1,34 @@
 //! Compares with TiKV, rebases allocators, analyzes.
 
+use std::sync::Arc;
+
 use futures::{StreamExt as _, TryStreamExt as _};
 use th_cluster::RebaseTo;
 use th_config::Level;
 use th_connect::{LONG_STATEMENT, fault};
 use th_errors::{Code, Fault};
-use th_ledger::{Bases, PlannedTable, TableReport};
+use th_ledger::{Bases, ConflictStrategy, JobResult, Pairs, PlannedTable, TableReport};
 use th_schema::Table;
 use tracing::Instrument as _;
 
 use crate::Finalizer;
 use crate::fold::TableTotal;
+use crate::resolve::{Resolved, resolve};
 
-/// Checks every table; the reports are in the plan's order. Mismatches are faults if the checksum is
-/// required, warnings if it is optional.
+/// Checks every table, and removes rows with equal keys where they go; the reports are in the plan's order.
+/// Mismatches are faults if the checksum is required, warnings if it is optional.
 pub(crate) async fn tables(
     finalizer: &Finalizer<'_>,
     totals: &[TableTotal],
+    results: &[JobResult],
 ) -> Result<(Vec<TableReport>, Vec<Fault>), Fault> {
     let concurrency = usize::try_from(finalizer.config.tidb.checksum_table_concurrency).unwrap_or(2).max(1);
     let checked: Vec<(TableReport, Option<Fault>)> =
-        futures::stream::iter(finalizer.plan.tables.iter().zip(totals))
-            .map(|(table, total)| {
+        futures::stream::iter((0u32..).zip(&finalizer.plan.tables).zip(totals))
+            .map(|((number, table), total)| {
                 let name = format!("{}.{}", table.db, table.name);
                 let import_id = finalizer.plan.import_id.as_str();
-                check(finalizer, table, total)
+                check(finalizer, number, table, total, results)
                     .instrument(tracing::info_span!("verify", %import_id, table = %name))
             })
             .buffered(concurrency)
@@ -36,45 +40,52 @@ pub(crate) async fn tables(
 
 async fn check(
     finalizer: &Finalizer<'_>,
+    number: u32,
     planned: &PlannedTable,
     total: &TableTotal,
+    results: &[JobResult],
 ) -> Result<(TableReport, Option<Fault>), Fault> {
     let level = finalizer.config.post_restore.checksum;
+    let table = Arc::new(table(planned)?);
     let mut report = TableReport {
         db: planned.db.clone(),
         name: planned.name.clone(),
         rows: total.rows,
         rejected: total.rejected,
+        replaced: 0,
         expected: total.expected,
         found: None,
         verdict: "not checked".to_owned(),
         seconds: 0.0,
         source_bytes: total.source_bytes,
     };
+    let checksum = async || match level {
+        Level::Off => Ok(None),
+        _ => th_connect::table_checksum(finalizer.cluster, &table).await.map(Some),
+    };
+    report.found = checksum().await?;
     let mut found_fault = None;
-    if level != Level::Off {
-        let table = table(planned)?;
-        let found = th_connect::table_checksum(finalizer.cluster, &table).await?;
-        report.found = Some(found);
-        if found == total.expected {
-            report.verdict = "verified".to_owned();
-        } else {
-            report.verdict = "mismatch".to_owned();
-            let message = format!(
-                "checksum mismatch: encoded {} pairs, {} bytes, crc64 {}; TiKV holds {} pairs, {} bytes, crc64 {}",
-                total.expected.pairs,
-                total.expected.bytes,
-                total.expected.crc64,
-                found.pairs,
-                found.bytes,
-                found.crc64
-            );
-            tracing::warn!(db = %planned.db, table = %planned.name, "{message}");
-            if level == Level::Required {
-                found_fault =
-                    Some(Fault::new(Code::ChecksumMismatch, message).of_table(&planned.db, &planned.name));
+    if may_conflict(finalizer, planned, total, report.found) {
+        let of_table: Vec<JobResult> =
+            results.iter().filter(|result| result.table == number).cloned().collect();
+        match resolve(finalizer, number, (planned, &table), &of_table).await? {
+            Resolved::Nothing => {}
+            Resolved::Removed(resolution) => {
+                report.rows = report.rows.saturating_sub(resolution.removed_rows);
+                report.replaced = resolution.removed_rows;
+                report.expected.remove(resolution.removed);
+                report.found = checksum().await?;
+            }
+            Resolved::Refused(fault) => {
+                report.verdict = "conflicts".to_owned();
+                found_fault = Some(fault);
             }
         }
+    }
+    if let Some(found) = report.found
+        && found_fault.is_none()
+    {
+        found_fault = compare(&mut report, found).filter(|_| level == Level::Required);
     }
     if total.started_micros > 0 {
         report.seconds = (finalizer.env.now_micros() - total.started_micros) as f64 / 1e6;
@@ -84,6 +95,40 @@ async fn check(
         crc64 = report.expected.crc64, verdict = %report.verdict, "table"
     );
     Ok((report, found_fault))
+}
+
+/// Whether rows may have equal keys: a job has met some, or TiKV holds fewer pairs than were encoded. Without a
+/// checksum it is looked for where rows are to be replaced.
+fn may_conflict(
+    finalizer: &Finalizer<'_>,
+    planned: &PlannedTable,
+    total: &TableTotal,
+    found: Option<Pairs>,
+) -> bool {
+    total.conflicts > 0
+        || match found {
+            Some(found) => found.pairs < total.expected.pairs,
+            None => {
+                let replace = finalizer.plan.conflict.strategy == ConflictStrategy::Replace;
+                replace && (planned.jobs.len() > 1 || planned.before.pairs > 0)
+            }
+        }
+}
+
+/// Sets the verdict; a mismatch is a fault.
+fn compare(report: &mut TableReport, found: Pairs) -> Option<Fault> {
+    let expected = report.expected;
+    if found == expected {
+        report.verdict = "verified".to_owned();
+        return None;
+    }
+    report.verdict = "mismatch".to_owned();
+    let message = format!(
+        "checksum mismatch: encoded {} pairs, {} bytes, crc64 {}; TiKV holds {} pairs, {} bytes, crc64 {}",
+        expected.pairs, expected.bytes, expected.crc64, found.pairs, found.bytes, found.crc64
+    );
+    tracing::warn!(db = %report.db, table = %report.name, "{message}");
+    Some(Fault::new(Code::ChecksumMismatch, message).of_table(&report.db, &report.name))
 }
 
 pub(crate) fn table(planned: &PlannedTable) -> Result<Table, Fault> {

@@ -18,20 +18,27 @@ mod statement;
 pub use failure::plan_failed;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::value::RawValue;
-use th_cluster::{Cluster, ErrorKind, Tidb};
-use th_codec::{Encoder, EncoderOptions};
+use th_cluster::{Cluster, ErrorKind, LeaseOptions, PauseScope, Tidb};
+use th_codec::Encoder;
 use th_config::Config;
 use th_connect::fault;
 use th_dump::{Dump, Store, TableFiles};
 use th_env::Env;
 use th_errors::{Code, Fault};
-use th_ledger::{FORMAT, Job, JobId, Ledger, Outcome, Pairs, Plan, PlannedTable, Session, Target};
+use th_job::encoder_options;
+use th_ledger::{
+    ConflictPolicy, ConflictStrategy, FORMAT, Job, JobId, Ledger, Outcome, Pairs, Plan, PlannedTable,
+    Session, Target,
+};
 use th_queue::Queue;
 use th_schema::Table;
-use th_types::{Context, SqlMode, TimeZone};
 use tracing::Instrument as _;
+
+/// Time in which workers should begin.
+const UNTIL_WORKERS: Duration = Duration::from_hours(2);
 
 /// What the planner works with.
 pub struct Planner<'a> {
@@ -153,7 +160,11 @@ impl Planner<'_> {
             let planned = planning.instrument(span).await?;
             tables.push(planned);
         }
-        self.give_timestamps(&mut jobs).await?;
+        let first_commit_ts = self.give_timestamps(&mut jobs).await?;
+        let conflict = self.conflict_policy();
+        if conflict.strategy == ConflictStrategy::Replace {
+            self.hold_versions(first_commit_ts).await?;
+        }
         let plan = Plan {
             format: FORMAT,
             import_id: self.import_id.to_owned(),
@@ -168,6 +179,8 @@ impl Planner<'_> {
             session,
             read,
             max_rejected: self.config.max_type_errors(),
+            conflict,
+            first_commit_ts,
             source_bytes: dump.tables.iter().map(TableFiles::size).sum(),
             tables,
             jobs: jobs.len() as u32,
@@ -180,6 +193,26 @@ impl Planner<'_> {
 
     fn tidb(&self) -> Result<&th_cluster::Tidb, Fault> {
         self.cluster.tidb().map_err(|error| fault::of_cluster(&error))
+    }
+
+    /// Keeps garbage collection away from the import's versions until workers and finalizer hold them.
+    async fn hold_versions(&self, first_commit_ts: u64) -> Result<(), Fault> {
+        let mut options = LeaseOptions::new(self.import_id, "planner", Vec::new());
+        options.import_mode = false;
+        options.pause = PauseScope::None;
+        options.safe_point = Some(first_commit_ts.saturating_sub(1));
+        options.ttl = UNTIL_WORKERS;
+        // Dropped, not released: it expires.
+        self.cluster.lease(options).await.map(drop).map_err(|error| fault::of_cluster(&error))
+    }
+
+    fn conflict_policy(&self) -> ConflictPolicy {
+        let configured = &self.config.conflict;
+        let strategy = match configured.strategy.as_str() {
+            "replace" => ConflictStrategy::Replace,
+            _ => ConflictStrategy::Error,
+        };
+        ConflictPolicy { strategy, threshold: u64::try_from(configured.threshold).unwrap_or(0) }
     }
 
     /// A table with data but without a definition is named before anything is created.
@@ -226,7 +259,7 @@ impl Planner<'_> {
             now_micros: self.env.now_seconds() * 1_000_000,
             new_collation,
         };
-        context(&session)?;
+        th_job::context(&session)?;
         Ok(session)
     }
 
@@ -252,11 +285,20 @@ impl Planner<'_> {
         let before = if files.data.is_empty() { Pairs::default() } else { self.found_before(&table).await? };
         let columns = probe::source_columns(self.source, files, read, &ignored_columns).await?;
         if let (Some(columns), Some(file)) = (&columns.names, files.data.first()) {
-            encoder.set_columns(Some(columns), &ignored_columns).map_err(|error| {
-                Fault::from_error(Code::BadColumns, &error)
-                    .at(self.source.display(&file.path))
-                    .of_table(db, name)
-            })?;
+            let constants: Vec<(String, Vec<u8>)> = file
+                .constants
+                .iter()
+                .map(|(name, value)| (name.clone(), value.clone().into_bytes()))
+                .collect();
+            encoder
+                .set_columns(Some(columns), &ignored_columns)
+                .and_then(|()| encoder.set_constants(&constants))
+                .and_then(|()| encoder.check_defaults())
+                .map_err(|error| {
+                    Fault::from_error(Code::BadColumns, &error)
+                        .at(self.source.display(&file.path))
+                        .of_table(db, name)
+                })?;
         }
         let next = tidb.next_ids(db, name).await.map_err(|error| fault::of_cluster(&error))?;
         let first_base = next.iter().map(|id| id.next.saturating_sub(1)).max().unwrap_or(0);
@@ -324,17 +366,20 @@ impl Planner<'_> {
             .of_table(db, name))
     }
 
-    /// One timestamp a job, from as few requests as PD allows.
-    async fn give_timestamps(&self, jobs: &mut [Job]) -> Result<(), Fault> {
+    /// One timestamp a job, from as few requests as PD allows: the first job has the latest, so that of pairs
+    /// with equal keys the first in the source is the one that is seen. Returns the earliest.
+    async fn give_timestamps(&self, jobs: &mut [Job]) -> Result<u64, Fault> {
         const MOST: usize = 200_000;
-        for part in jobs.chunks_mut(MOST) {
+        let mut earliest = 0;
+        for part in jobs.rchunks_mut(MOST) {
             let first =
                 self.cluster.pd.tso(part.len() as u32).await.map_err(|error| fault::of_cluster(&error))?;
-            for (ts, job) in (first..).zip(part) {
+            for (ts, job) in (first..).zip(part.iter_mut().rev()) {
                 job.commit_ts = ts;
             }
+            earliest = if earliest == 0 { first } else { earliest };
         }
-        Ok(())
+        Ok(earliest)
     }
 
     /// Enqueues every job without a result, the largest first, so that the tail is short.
@@ -360,22 +405,4 @@ impl Planner<'_> {
         tracing::info!(jobs = bodies.len(), queue = self.queue.name(), "jobs enqueued");
         Ok(())
     }
-}
-
-/// The conversion context of a session.
-pub fn context(session: &Session) -> Result<Context, Fault> {
-    let bad = |what: &str, message: String| Fault::new(Code::BadConfig, format!("{what}: {message}"));
-    let mode = SqlMode::parse(&session.sql_mode).map_err(|error| bad("tidb.sql-mode", error.to_string()))?;
-    let zone = TimeZone::parse(&session.time_zone)
-        .map_err(|error| bad("the session time zone", error.to_string()))?;
-    Ok(Context { mode, zone, now_micros: session.now_micros, ..Context::default() })
-}
-
-/// The encoder's options in a session.
-pub fn encoder_options(session: &Session) -> Result<EncoderOptions, Fault> {
-    Ok(EncoderOptions {
-        context: context(session)?,
-        auto_random_seed: 0,
-        new_collation: session.new_collation,
-    })
 }

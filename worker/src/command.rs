@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use clap::Args;
 use th_config::Config;
-use th_connect::{CommonArgs, fault};
+use th_connect::{CommonArgs, SortDir, fault};
 use th_env::Env;
 use th_errors::{Code, Fault};
 use th_queue::VisibilityOptions;
 use th_status::Site;
 use tracing::Instrument as _;
 
-use crate::{Import, Progress, Resources, SortDir, Stop, Worker, watch_for_notices};
+use crate::{Import, Progress, Resources, Stop, Worker, watch_for_notices};
 
 /// Takes jobs of an import until it is over.
 #[derive(Debug, Clone, Args)]

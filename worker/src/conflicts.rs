@@ -1,101 +1,127 @@
-//! Rows with equal keys: named with both their places.
+//! Rows of one job with equal keys.
+//!
+//! Where they fail the import they are named with both their places. Where the first of them stays, the
+//! job leaves the keys in the ledger: which rows go is decided when all jobs are known, by the finalizer.
 
-use std::sync::Arc;
+use std::fmt::Write as _;
 
-use th_codec::keys::{KeyParts, decode_key};
 use th_connect::fault;
 use th_errors::{Code, Fault};
-use th_ledger::{Conflict, Job};
-use th_row::Place;
+use th_job::index_name;
+use th_ledger::{Conflict, ConflictPolicy, ConflictStrategy, Job};
+use th_sorter::Duplicate;
 
 use crate::Import;
-use crate::encode::OFFSET_BITS;
 
-/// Conflicts that are recorded with their places; further ones are only counted.
-pub(crate) const MOST_RECORDED: usize = 10_000;
+/// Collisions of a job that are recorded with their places; further ones are only counted.
+const MOST_RECORDED: usize = 10_000;
 
 /// Two tags with one key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Collision {
-    pub(crate) key: Vec<u8>,
-    pub(crate) first: u64,
-    pub(crate) second: u64,
+struct Collision {
+    key: Vec<u8>,
+    first: u64,
+    second: u64,
 }
 
-/// Writes the conflicts to the ledger and returns the fault that names the first.
-pub(crate) async fn report(import: &Import, job: &Job, collisions: Vec<Collision>, count: u64) -> Fault {
-    match resolve(import, job, &collisions).await {
-        Ok(conflicts) => {
-            if let Err(error) = import.ledger.write_conflicts(job.job, &conflicts).await {
-                return fault::of_ledger(&error);
-            }
-            let Some(first) = conflicts.first() else {
-                return Fault::new(Code::DuplicateKeys, format!("{count} pairs of rows have equal keys"));
-            };
-            let more =
-                if count > 1 { format!("; {} more conflicts in this job", count - 1) } else { String::new() };
-            let message = format!(
-                "the same key of index {} is written by the rows at {} and {}{more}",
-                first.index, first.first, first.second
-            );
-            let found = Fault::new(Code::DuplicateKeys, message).at(&first.second);
-            match import.table(job.table) {
-                Ok((planned, _)) => found.of_table(&planned.db, &planned.name),
-                Err(_) => found,
-            }
+/// What a job's merge finds.
+#[derive(Debug, Default)]
+pub(crate) struct Collisions {
+    policy: ConflictPolicy,
+    /// Collisions that cannot come from fewer rows than may conflict.
+    limit: u64,
+    first: Vec<Collision>,
+    /// Pairs left out.
+    pub(crate) count: u64,
+    last_key: Vec<u8>,
+    /// The keys, each once, a hexadecimal line each.
+    lines: String,
+}
+
+impl Collisions {
+    pub(crate) fn new(import: &Import, job: &Job) -> Result<Self, Fault> {
+        let (_, table) = import.table(job.table)?;
+        let policy = import.plan.conflict;
+        let keys_of_row = table.info.indexes.len() as u64 + 1;
+        Ok(Self { policy, limit: policy.threshold.saturating_mul(keys_of_row), ..Self::default() })
+    }
+
+    pub(crate) fn add(&mut self, found: &Duplicate<'_>) {
+        self.count += 1;
+        if self.first.len() < MOST_RECORDED {
+            self.first.push(Collision { key: found.key.to_vec(), first: found.first, second: found.second });
         }
-        Err(found) => found,
+        let wanted = self.policy.strategy == ConflictStrategy::Replace && self.count <= self.limit;
+        if wanted && self.last_key != found.key {
+            self.last_key.clear();
+            self.last_key.extend_from_slice(found.key);
+            for byte in found.key {
+                let _ = write!(self.lines, "{byte:02x}");
+            }
+            self.lines.push('\n');
+        }
     }
-}
 
-async fn resolve(import: &Import, job: &Job, collisions: &[Collision]) -> Result<Vec<Conflict>, Fault> {
-    let (_, table) = import.table(job.table)?;
-    let mut tags: Vec<u64> =
-        collisions.iter().flat_map(|collision| [collision.first, collision.second]).collect();
-    tags.sort_unstable();
-    tags.dedup();
-    let mut places: Vec<(u64, Place)> = Vec::with_capacity(tags.len());
-    for of_chunk in tags.chunk_by(|left, right| left >> OFFSET_BITS == right >> OFFSET_BITS) {
-        let Some(chunk) = of_chunk.first().and_then(|tag| job.chunks.get((tag >> OFFSET_BITS) as usize))
-        else {
-            continue;
-        };
-        let offsets: Vec<u64> = of_chunk.iter().map(|tag| tag & ((1 << OFFSET_BITS) - 1)).collect();
-        let lines = th_dump::line_of(&import.source, &chunk.file, &offsets, &import.plan.read.io)
-            .await
-            .map_err(|error| fault::of_read(&error))?;
-        let object = import.source.display(&chunk.file.path);
-        let place = |offset, line| Place { object: Arc::clone(&object), offset, line, column: 0 };
-        places.extend(
-            of_chunk
-                .iter()
-                .zip(&offsets)
-                .zip(lines)
-                .map(|((&tag, &offset), line)| (tag, place(offset, line))),
-        );
+    /// Leaves the collisions in the ledger.
+    ///
+    /// # Errors
+    /// The fault that names the first of them, if rows must not conflict or too many do.
+    pub(crate) async fn settle(self, import: &Import, job: &Job) -> Result<(), Fault> {
+        if self.count == 0 {
+            return Ok(());
+        }
+        if self.policy.strategy == ConflictStrategy::Replace && self.count <= self.limit {
+            let lines = self.lines.into_bytes();
+            return import
+                .ledger
+                .write_conflict_keys(job.job, lines)
+                .await
+                .map_err(|error| fault::of_ledger(&error));
+        }
+        Err(self.report(import, job).await.unwrap_or_else(|found| found))
     }
-    let place = |tag: u64| {
-        places
-            .binary_search_by_key(&tag, |(tag, _)| *tag)
-            .ok()
-            .and_then(|at| places.get(at))
-            .map_or_else(String::new, |(_, place)| place.to_string())
-    };
-    Ok(collisions
-        .iter()
-        .map(|collision| Conflict {
-            index: match decode_key(&collision.key) {
-                Ok(KeyParts::Index { index_id, .. }) => table
-                    .info
-                    .indexes
-                    .iter()
-                    .find(|index| index.id == index_id)
-                    .map_or_else(|| index_id.to_string(), |index| index.name.original.clone()),
-                _ => "PRIMARY".to_owned(),
-            },
-            key: collision.key.iter().map(|byte| format!("{byte:02x}")).collect(),
-            first: place(collision.first),
-            second: place(collision.second),
-        })
-        .collect())
+
+    /// Writes the collisions with their places and returns the fault that names the first.
+    async fn report(&self, import: &Import, job: &Job) -> Result<Fault, Fault> {
+        let (planned, table) = import.table(job.table)?;
+        let tags = self.first.iter().flat_map(|collision| [collision.first, collision.second]).collect();
+        let places = th_job::places(&import.source, &import.plan.read, job, tags).await?;
+        let place = |tag: u64| {
+            let found = places.binary_search_by_key(&tag, |(tag, _)| *tag).ok().and_then(|at| places.get(at));
+            found.map_or_else(String::new, |(_, place)| place.to_string())
+        };
+        let conflicts: Vec<Conflict> = self
+            .first
+            .iter()
+            .map(|collision| Conflict {
+                index: index_name(table, &collision.key),
+                key: collision.key.iter().map(|byte| format!("{byte:02x}")).collect(),
+                first: place(collision.first),
+                second: place(collision.second),
+            })
+            .collect();
+        import.ledger.write_conflicts(job.job, &conflicts).await.map_err(|error| fault::of_ledger(&error))?;
+        let found = match conflicts.first() {
+            Some(first) => Fault::new(Code::DuplicateKeys, self.message(first)).at(&first.second),
+            None => Fault::new(Code::DuplicateKeys, format!("{} pairs have equal keys", self.count)),
+        };
+        Ok(found.of_table(&planned.db, &planned.name))
+    }
+
+    fn message(&self, first: &Conflict) -> String {
+        let more = match self.count {
+            0 | 1 => String::new(),
+            count => format!("; {} more conflicts in this job", count - 1),
+        };
+        let limit = match self.policy.strategy {
+            ConflictStrategy::Error => String::new(),
+            ConflictStrategy::Replace => {
+                format!("; that is more than `conflict.threshold` = {} allows", self.policy.threshold)
+            }
+        };
+        format!(
+            "the same key of index {} is written by the rows at {} and {}{more}{limit}",
+            first.index, first.first, first.second
+        )
+    }
 }

@@ -1,23 +1,17 @@
-//! Source bytes to sorted pairs: the hot loop, on a thread of its own.
+//! Source bytes to sorted pairs, on a thread of its own.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
-use th_codec::{Checksum, Encoder};
+use th_codec::Checksum;
 use th_connect::fault;
-use th_dump::{DataFile, RowReader};
 use th_errors::{Code, Fault};
-use th_ledger::{Bases, Chunk, Job, Pairs, PlannedTable, Reject};
-use th_schema::Table;
+use th_job::{EncodedRow, JobContext, Sink};
+use th_ledger::{Bases, Job, Pairs, Reject};
 use th_sorter::{SortOptions, Sorted, Sorter};
 
 use crate::progress::JobProgress;
 use crate::{Import, Stop};
 
-/// Bits of a tag that hold the row's offset; the others hold the chunk's number in the job.
-pub(crate) const OFFSET_BITS: u32 = 48;
-/// Rows between two looks at the stop flag and two progress reports.
-const REPORT_ROWS: u64 = 512;
 /// Rejected rows that a job records; further ones are only counted.
 const MOST_REJECTS: usize = 10_000;
 /// Bytes of a rejected row that are recorded.
@@ -48,59 +42,63 @@ pub(crate) struct EncodeTask {
 
 /// Reads, encodes and sorts all chunks of a job, in order.
 pub(crate) fn run(task: &EncodeTask) -> Result<Encoded, Fault> {
-    let (planned, table) = task.import.table(task.job.table)?;
-    let mut encoder = task.import.encoder(task.job.table)?;
-    let mut totals = Totals {
+    let import = &task.import;
+    let (planned, table) = import.table(task.job.table)?;
+    let of =
+        JobContext { source: &import.source, plan: &import.plan, planned, table, runtime: &task.runtime };
+    let mut sorting = Sorting {
+        task,
         sorter: Sorter::new(task.sort.clone()),
         checksum: Checksum::default(),
+        pair_bytes_reported: 0,
         rows: 0,
         rejected: 0,
         rejects: Vec::new(),
         source_bytes: 0,
     };
-    for (number, chunk) in task.job.chunks.iter().enumerate() {
-        encode_chunk(task, (planned, table), &mut encoder, number as u64, chunk, &mut totals)?;
-    }
-    let bases = encoder.bases();
+    let bases = th_job::encode(of, &task.job, &mut sorting)?;
+    let Sorting { sorter, checksum, rows, rejected, rejects, source_bytes, .. } = sorting;
     Ok(Encoded {
-        sorted: totals.sorter.finish(),
-        rows: totals.rows,
-        rejected: totals.rejected,
-        rejects: totals.rejects,
-        pairs: Pairs {
-            crc64: totals.checksum.crc64,
-            pairs: totals.checksum.pairs,
-            bytes: totals.checksum.bytes,
-        },
-        bases: Bases {
-            row_id: bases.row_id,
-            // Unsigned columns use the same 64 bits.
-            auto_increment: bases.auto_increment as u64,
-            auto_random: bases.auto_random as u64,
-        },
-        source_bytes: totals.source_bytes,
+        sorted: sorter.finish(),
+        rows,
+        rejected,
+        rejects,
+        pairs: Pairs { crc64: checksum.crc64, pairs: checksum.pairs, bytes: checksum.bytes },
+        bases,
+        source_bytes,
     })
 }
 
-struct Totals {
+struct Sorting<'a> {
+    task: &'a EncodeTask,
     sorter: Sorter,
     checksum: Checksum,
+    pair_bytes_reported: u64,
     rows: u64,
     rejected: u64,
     rejects: Vec<Reject>,
     source_bytes: u64,
 }
 
-impl Totals {
+impl Sink for Sorting<'_> {
+    fn row(&mut self, row: &EncodedRow<'_>) -> Result<(), Fault> {
+        row.pairs.add_to(&mut self.checksum);
+        for pair in row.pairs.iter() {
+            self.sorter.push(pair.key, pair.value, row.tag).map_err(|error| fault::of_sort(&error))?;
+        }
+        self.rows += 1;
+        Ok(())
+    }
+
     /// Leaves a row out, as long as the import may.
-    fn reject(&mut self, task: &EncodeTask, found: Fault, row: &[u8]) -> Result<(), Fault> {
-        let most = task.import.plan.max_rejected;
+    fn misfit(&mut self, found: Fault, text: &[u8]) -> Result<(), Fault> {
+        let most = self.task.import.plan.max_rejected;
         if found.code != Code::BadValue || self.rejected >= most {
             return Err(found);
         }
         self.rejected += 1;
         if self.rejects.len() < MOST_REJECTS {
-            let row = row.get(..REJECT_BYTES).unwrap_or(row);
+            let row = text.get(..REJECT_BYTES).unwrap_or(text);
             self.rejects.push(Reject {
                 place: found.place.unwrap_or_default(),
                 reason: found.message,
@@ -109,145 +107,15 @@ impl Totals {
         }
         Ok(())
     }
-}
 
-fn encode_chunk(
-    task: &EncodeTask,
-    (planned, table): (&PlannedTable, &Table),
-    encoder: &mut Encoder,
-    number: u64,
-    chunk: &Chunk,
-    totals: &mut Totals,
-) -> Result<(), Fault> {
-    let file: &DataFile = &chunk.file;
-    let of_table = |found: Fault| found.of_table(&planned.db, &planned.name);
-    let constants: Vec<(String, Vec<u8>)> =
-        file.constants.iter().map(|(column, value)| (column.clone(), value.clone().into_bytes())).collect();
-    let mut reader = RowReader::open(
-        &task.import.source,
-        file,
-        chunk.range.clone(),
-        &task.import.plan.read,
-        &task.runtime,
-    )
-    .map_err(|error| of_table(fault::of_read(&error)))?
-    .without_columns(&planned.ignored_columns);
-    if let Some(columns) = &chunk.columns {
-        reader = reader.with_columns(columns.clone());
-    }
-    // Which columns the rows have, and how many values.
-    let mut shape = None;
-    let (mut row_in_chunk, mut reported_rows, mut reported_bytes, mut pair_bytes) = (0i64, 0u64, 0u64, 0u64);
-    loop {
-        let row = match reader.next() {
-            Ok(Some(row)) => row,
-            Ok(None) => break,
-            Err(error) => return Err(of_table(fault::of_read(&error))),
-        };
-        row_in_chunk += 1;
-        if row_in_chunk > chunk.row_id_count {
-            return Err(of_table(Fault::new(
-                Code::RowIdsExhausted,
-                format!(
-                    "{} has more than the {} rows that ids were reserved for",
-                    file.path, chunk.row_id_count
-                ),
-            )));
+    fn progress(&mut self, source_bytes: u64, rows: u64) -> Result<(), Fault> {
+        self.source_bytes += source_bytes;
+        let pair_bytes = self.checksum.bytes - self.pair_bytes_reported;
+        self.pair_bytes_reported = self.checksum.bytes;
+        self.task.progress.encoded(source_bytes, rows, pair_bytes);
+        if self.task.stop.is_set() {
+            return Err(Fault::new(Code::Interrupted, "told to stop"));
         }
-        let offset = row.offset;
-        if shape != Some((row.columns_version, row.values.len())) {
-            shape = Some((row.columns_version, row.values.len()));
-            let count = row.values.len();
-            let set = columns_of(table, row.columns, count, &constants).and_then(|columns| {
-                set_columns(encoder, columns.as_deref(), &planned.ignored_columns, &constants)
-            });
-            if let Err(found) = set {
-                return Err(of_table(found.at(reader.place(offset))));
-            }
-        }
-        let pairs = match encoder.encode(row.values, chunk.row_id_base + row_in_chunk) {
-            Ok(pairs) => pairs,
-            Err(error) => {
-                let text = row.text.get(..REJECT_BYTES).unwrap_or(row.text).to_vec();
-                let place = reader.place(offset);
-                totals.reject(task, fault::of_encode(&error, &place, &planned.db, &planned.name), &text)?;
-                continue;
-            }
-        };
-        let tag = number << OFFSET_BITS | offset & ((1 << OFFSET_BITS) - 1);
-        pairs.add_to(&mut totals.checksum);
-        for pair in pairs.iter() {
-            totals.sorter.push(pair.key, pair.value, tag).map_err(|error| fault::of_sort(&error))?;
-            pair_bytes += (pair.key.len() + pair.value.len()) as u64;
-        }
-        totals.rows += 1;
-        reported_rows += 1;
-        if reported_rows == REPORT_ROWS {
-            let bytes = reader.bytes_read();
-            task.progress.encoded(bytes - reported_bytes, reported_rows, pair_bytes);
-            (reported_bytes, reported_rows, pair_bytes) = (bytes, 0, 0);
-            if task.stop.is_set() {
-                return Err(Fault::new(Code::Interrupted, "told to stop"));
-            }
-        }
+        Ok(())
     }
-    let bytes = reader.bytes_read();
-    task.progress.encoded(bytes - reported_bytes, reported_rows, pair_bytes);
-    totals.source_bytes += bytes;
-    Ok(())
-}
-
-/// The columns that the `count` values of a row are for; `None`: the table's, in order.
-///
-/// Without a column list, values are for all columns, or for those that are not generated; columns that a
-/// route makes of the source's names take no place.
-fn columns_of<'c>(
-    table: &Table,
-    listed: Option<&'c [String]>,
-    count: usize,
-    constants: &[(String, Vec<u8>)],
-) -> Result<Option<Cow<'c, [String]>>, Fault> {
-    if let Some(listed) = listed {
-        if listed.len() != count {
-            let message = format!("{} columns are listed, but the row has {count} values", listed.len());
-            return Err(Fault::new(Code::BadColumns, message));
-        }
-        return Ok(Some(Cow::Borrowed(listed)));
-    }
-    let is_constant = |name: &str| constants.iter().any(|(column, _)| column.eq_ignore_ascii_case(name));
-    let named = |with_generated: bool| -> Vec<String> {
-        table
-            .public_columns()
-            .filter(|column| !column.hidden && (with_generated || !column.is_generated()))
-            .map(|column| column.name.lower.clone())
-            .filter(|name| !is_constant(name))
-            .collect()
-    };
-    let all = named(true);
-    if count == 0 {
-        // `VALUES ()`: all defaults.
-        return Ok(Some(Cow::Owned(Vec::new())));
-    }
-    if all.len() == count {
-        return Ok((!constants.is_empty()).then_some(Cow::Owned(all)));
-    }
-    let given = named(false);
-    if given.len() == count {
-        return Ok(Some(Cow::Owned(given)));
-    }
-    let message = format!("the row has {count} values, the table {} columns", all.len());
-    Err(Fault::new(Code::BadColumns, message))
-}
-
-/// Tells the encoder which columns the rows have.
-fn set_columns(
-    encoder: &mut Encoder,
-    columns: Option<&[String]>,
-    ignored: &[String],
-    constants: &[(String, Vec<u8>)],
-) -> Result<(), Fault> {
-    let set = encoder
-        .set_columns(columns, ignored)
-        .and_then(|()| if constants.is_empty() { Ok(()) } else { encoder.set_constants(constants) });
-    set.map_err(|error| Fault::from_error(Code::BadColumns, &error))
 }

@@ -7,13 +7,12 @@ use std::sync::atomic::AtomicU64;
 use th_cluster::{
     Cluster, ImportLease, IngestMode, IngestOptions, Ingester, LeaseOptions, PauseScope, SplitOptions,
 };
-use th_codec::{Encoder, EncoderOptions};
 use th_config::{Config, Ingest};
 use th_connect::fault;
 use th_dump::Store;
 use th_env::Env;
 use th_errors::{Code, Fault};
-use th_ledger::{Ledger, Plan, PlannedTable};
+use th_ledger::{ConflictStrategy, Ledger, Plan, PlannedTable};
 use th_schema::Table;
 
 use crate::upload::UploadBuilder;
@@ -38,7 +37,6 @@ pub struct Import {
     /// Bytes of pairs that make a region.
     pub(crate) region_bytes: u64,
     tables: Vec<Arc<Table>>,
-    encoder_options: EncoderOptions,
 }
 
 impl Import {
@@ -80,7 +78,8 @@ impl Import {
                     .map_err(|error| fault::of_schema(&error, &table.db, &table.name))
             })
             .collect::<Result<_, _>>()?;
-        let encoder_options = th_planner::encoder_options(&plan.session)?;
+        // A session that cannot be is found before any job is taken.
+        th_job::context(&plan.session)?;
         let mode = match config.thunderhead.ingest {
             Ingest::Write => IngestMode::Write,
             Ingest::Upload => IngestMode::Upload(Arc::new(UploadBuilder {
@@ -97,7 +96,7 @@ impl Import {
             }
             configured => configured.max(SMALLEST_REGION),
         };
-        Ok(Self { env, plan, ledger, source, cluster, ingester, region_bytes, tables, encoder_options })
+        Ok(Self { env, plan, ledger, source, cluster, ingester, region_bytes, tables })
     }
 
     /// Takes the cluster state that an import needs, for the tables that have jobs; none if nothing is
@@ -113,6 +112,10 @@ impl Import {
         options.import_mode = !config.cron.switch_mode.0.is_zero();
         if config.tikv_importer.pause_pd_scheduler_scope == "global" {
             options.pause = PauseScope::Cluster;
+        }
+        if self.plan.conflict.strategy == ConflictStrategy::Replace {
+            // Which rows have equal keys is seen by the versions that they leave.
+            options.safe_point = Some(self.plan.first_commit_ts.saturating_sub(1));
         }
         self.cluster.lease(options).await.map(Some).map_err(|error| fault::of_cluster(&error))
     }
@@ -146,13 +149,6 @@ impl Import {
                 format!("a job names table {number}, the plan has {}", self.tables.len()),
             )
         })
-    }
-
-    /// A fresh encoder of a table.
-    pub fn encoder(&self, number: u32) -> Result<Encoder, Fault> {
-        let (planned, table) = self.table(number)?;
-        Encoder::new(Arc::clone(table), self.encoder_options.clone())
-            .map_err(|error| fault::of_plan(&error, &planned.db, &planned.name))
     }
 
     /// Whether there is nothing left to do: the outcome is decided, or every job has a result.

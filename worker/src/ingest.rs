@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tracing::Instrument as _;
 
 use crate::Worker;
-use crate::conflicts::{Collision, MOST_RECORDED};
+use crate::conflicts::Collisions;
 use crate::progress::JobProgress;
 
 /// Pieces of one job on their way to TiKV at once.
@@ -28,8 +28,7 @@ const SPLIT_FROM: f64 = 1.25;
 pub(crate) struct Ingested {
     pub(crate) pieces: u64,
     pub(crate) retries: u64,
-    pub(crate) duplicates: Vec<Collision>,
-    pub(crate) duplicate_count: u64,
+    pub(crate) collisions: Collisions,
 }
 
 /// Ingests everything.
@@ -51,7 +50,8 @@ pub(crate) async fn run(
     progress.enter(Stage::Ingest);
     let (sender, mut receiver) = mpsc::channel(1);
     let piece_bytes = usize::try_from(worker.resources.piece_bytes).unwrap_or(usize::MAX);
-    let merging = tokio::task::spawn_blocking(move || merge_pieces(parts, piece_bytes, &sender));
+    let collisions = Collisions::new(import, job)?;
+    let merging = tokio::task::spawn_blocking(move || merge_pieces(parts, piece_bytes, collisions, &sender));
     let mut ingested = Ingested::default();
     let mut running: JoinSet<Result<u64, Fault>> = JoinSet::new();
     let mut failure = None;
@@ -94,8 +94,7 @@ pub(crate) async fn run(
     if let Some(found) = failure {
         return Err(found);
     }
-    let (duplicates, duplicate_count) = merged?;
-    Ok(Ingested { duplicates, duplicate_count, ..ingested })
+    Ok(Ingested { collisions: merged?, ..ingested })
 }
 
 fn joined(done: Option<Result<Result<u64, Fault>, tokio::task::JoinError>>) -> Result<u64, Fault> {
@@ -106,37 +105,26 @@ fn joined(done: Option<Result<Result<u64, Fault>, tokio::task::JoinError>>) -> R
     }
 }
 
-/// Merges and hands over pieces; ends early without an error when nobody takes them any more.
+/// Merges and hands over pieces; ends early without an error when nobody takes them any more. Of pairs with
+/// equal keys the first in the source is handed over.
 fn merge_pieces(
     parts: Vec<Sorted>,
     piece_bytes: usize,
+    mut collisions: Collisions,
     pieces: &mpsc::Sender<PairBuffer>,
-) -> Result<(Vec<Collision>, u64), Fault> {
+) -> Result<Collisions, Fault> {
     let sort_fault = |error: SortError| fault::of_sort(&error);
     let total: usize = parts.iter().map(|part| part.pair_bytes() as usize).sum();
     let capacity = total.min(piece_bytes);
     let mut merged = merge(parts).map_err(sort_fault)?;
-    let mut duplicates = Vec::new();
-    let mut duplicate_count = 0;
     let mut piece = PairBuffer::with_capacity(capacity, 0);
     loop {
-        let next = merged
-            .next(|found| {
-                duplicate_count += 1;
-                if duplicates.len() < MOST_RECORDED {
-                    duplicates.push(Collision {
-                        key: found.key.to_vec(),
-                        first: found.first,
-                        second: found.second,
-                    });
-                }
-            })
-            .map_err(sort_fault)?;
+        let next = merged.next(|found| collisions.add(&found)).map_err(sort_fault)?;
         let Some((key, value, _)) = next else { break };
         if !piece.is_empty() && piece.bytes() + key.len() + value.len() > piece_bytes {
             let full = std::mem::replace(&mut piece, PairBuffer::with_capacity(capacity, 0));
             if pieces.blocking_send(full).is_err() {
-                return Ok((duplicates, duplicate_count));
+                return Ok(collisions);
             }
         }
         piece.push(key, value).map_err(|error| fault::of_ingest(&error))?;
@@ -145,5 +133,5 @@ fn merge_pieces(
         // A closed channel means that the job failed elsewhere, which is reported there.
         let _ = pieces.blocking_send(piece);
     }
-    Ok((duplicates, duplicate_count))
+    Ok(collisions)
 }

@@ -11,7 +11,7 @@ use th_sorter::SortOptions;
 
 use crate::Worker;
 use crate::encode::{self, EncodeTask, Encoded};
-use crate::{conflicts, ingest};
+use crate::ingest;
 
 /// Does a job. Everything it returns but `worker`, times and retries is the same for every run.
 pub(crate) async fn run(
@@ -54,9 +54,8 @@ pub(crate) async fn run(
         }
         let spilled_bytes = sorted.spilled_bytes();
         let ingested = ingest::run(worker, &job, sorted, &progress).await?;
-        if !ingested.duplicates.is_empty() {
-            return Err(conflicts::report(import, &job, ingested.duplicates, ingested.duplicate_count).await);
-        }
+        let conflicts = ingested.collisions.count;
+        ingested.collisions.settle(import, &job).await?;
         Ok(JobResult {
             format: FORMAT,
             import_id: import.plan.import_id.clone(),
@@ -65,6 +64,7 @@ pub(crate) async fn run(
             rows,
             rejected,
             pairs,
+            conflicts,
             bases,
             source_bytes,
             worker: worker.name.clone(),

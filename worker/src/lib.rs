@@ -17,7 +17,6 @@ mod ingest;
 mod job;
 mod progress;
 mod report;
-mod sort_dir;
 mod spot;
 mod upload;
 
@@ -38,7 +37,6 @@ use tracing::Instrument as _;
 
 pub use import::Import;
 pub use progress::{Progress, TableProgress};
-pub use sort_dir::SortDir;
 pub use spot::watch_for_notices;
 
 /// Longest wait for a message before the ledger is asked whether the import is over.

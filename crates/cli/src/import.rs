@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use th_config::Config;
-use th_connect::CommonArgs;
+use th_connect::{CommonArgs, SortDir};
 use th_env::Env;
 use th_errors::{Code, Fault};
 use th_finalizer::Finalizer;
@@ -16,7 +16,7 @@ use th_playground::{Playground, PlaygroundOptions};
 use th_queue::Queue;
 use th_status::Site;
 use th_worker::command::{resources, stop_on_signals, worker_name};
-use th_worker::{Import, Progress, SortDir, Stop, Worker, watch_for_notices};
+use th_worker::{Import, Progress, Stop, Worker, watch_for_notices};
 use tracing::Instrument as _;
 
 use crate::{playground, progress};

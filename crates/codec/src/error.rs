@@ -125,6 +125,12 @@ pub enum DecodeError {
         /// What they should be.
         kind: &'static str,
     },
+    /// A stored row cannot be encoded again.
+    #[error("the row cannot be encoded again: {message}")]
+    Again {
+        /// Why.
+        message: String,
+    },
     /// A virtual column or a default cannot be computed.
     #[error("column `{column}` cannot be computed: {message}")]
     Computed {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use th_codec::{Encoder, EncoderOptions, PlanError};
 use th_row::Value;
 use th_schema::{DdlOptions, Table, TableInfo, parse_create_table};
-use th_types::Context;
+use th_types::{Context, SqlMode};
 
 fn info(ddl: &str) -> TableInfo {
     let options = DdlOptions { table_id: 10, ..DdlOptions::default() };
@@ -176,6 +176,48 @@ fn a_default_of_the_current_date_has_no_clock() {
     let packed = date << 41;
     let packed = hex(&packed.to_le_bytes());
     assert_eq!(*value, format!("8000020000000203080010 00{packed}{packed}").replace(' ', ""));
+}
+
+#[test]
+fn a_random_default_is_another_for_every_row_and_column_and_the_same_when_encoded_again() {
+    let ddl = "CREATE TABLE t (a INT PRIMARY KEY, b VARCHAR(36) DEFAULT (UUID()), c VARCHAR(36) DEFAULT (UPPER(UUID())))";
+    let table = Arc::new(Table::new("db", info(ddl)).expect("the definition is supported"));
+    let rows = || {
+        let mut encoder = Encoder::new(Arc::clone(&table), options(true)).expect("the table compiles");
+        [7, 8].map(|row_id| pairs(&mut encoder, &[Value::Uint(1)], row_id)[0].1.clone())
+    };
+    let [first, second] = rows();
+    assert_ne!(first, second);
+    assert_eq!(rows(), [first.clone(), second]);
+    // Header, ids and ends of two columns, then 36 characters each.
+    let texts = &first[first.len() - 144..];
+    let text = |part: &str| {
+        let byte =
+            |at: usize| u8::from_str_radix(&part[at..at + 2], 16).map(char::from).expect("hexadecimal");
+        (0..part.len()).step_by(2).map(byte).collect::<String>()
+    };
+    let (lower, upper) = (text(&texts[..72]), text(&texts[72..]));
+    assert_eq!(lower.matches('-').count(), 4);
+    assert_eq!(lower, lower.to_lowercase());
+    assert_eq!(upper, upper.to_uppercase());
+    assert_ne!(lower, upper.to_lowercase());
+}
+
+#[test]
+fn a_default_that_cannot_be_had_is_found_before_the_first_row() {
+    let ddl = "CREATE TABLE t (a INT PRIMARY KEY, b INT NOT NULL)";
+    let mut encoder = encoder(info(ddl), true).expect("the table compiles");
+    encoder.set_columns(Some(&["a".to_owned()]), &[]).expect("the column is there");
+    // Not strict: zero.
+    assert!(encoder.check_defaults().is_ok());
+    let context =
+        Context { mode: SqlMode::parse("STRICT_TRANS_TABLES").expect("a mode"), ..Context::default() };
+    let table = Table::new("db", info(ddl)).expect("the definition is supported");
+    let mut encoder = Encoder::new(Arc::new(table), EncoderOptions { context, ..options(true) })
+        .expect("the table compiles");
+    assert!(encoder.check_defaults().is_ok());
+    encoder.set_columns(Some(&["a".to_owned()]), &[]).expect("the column is there");
+    assert_eq!(encoder.check_defaults().map_err(|error| error.code), Err(1364));
 }
 
 #[test]

@@ -170,7 +170,11 @@ fn every_type_keeps_its_order_and_comes_back() {
         let run = runner.run(&pair, |((left, left_rank), (right, right_rank))| {
             let (left_key, left_text) = table.borrow_mut().write(&left);
             let (right_key, _) = table.borrow_mut().write(&right);
-            prop_assert_eq!(left_text.as_slice(), without_minus_zero(&left), "{} comes back", column);
+            let text = match left_rank {
+                Rank::Bytes(_) => left.as_slice(),
+                Rank::Number(_) => without_minus_zero(&left),
+            };
+            prop_assert_eq!(left_text.as_slice(), text, "{} comes back", column);
             let expected = match column {
                 "BIGINT UNSIGNED" => signed(&left_rank).cmp(&signed(&right_rank)),
                 _ => left_rank.cmp(&right_rank),

@@ -7,15 +7,12 @@ const NOTES: &[(&str, &str)] = &[
     ("checkpoint.enable", "without effect: an import is resumed by its id, never by chance"),
     ("checkpoint.keep-after-success", "without effect: the ledger stays; delete its folder when you like"),
     ("checkpoint.schema", "without effect: the ledger is the checkpoint, wherever it is kept"),
-    ("conflict.max-record-rows", "as in Lightning: the threshold is taken"),
+    ("conflict.max-record-rows", "without effect: every conflict is recorded, in conflicts/ in the ledger"),
     (
         "conflict.precheck-conflict-before-import",
         "without effect: rows of one job that meet are always found before they are ingested",
     ),
-    (
-        "conflict.strategy",
-        "rows that conflict fail the import so far, whatever the strategy; all of them are named in the ledger",
-    ),
+    ("conflict.strategy", "without one, rows with equal keys fail the import instead of its checksum"),
     ("cron.check-disk-quota", "without effect: the quota holds at every moment"),
     ("cron.log-progress", "without effect: `thunderhead status` and the progress line show it at any time"),
     ("lightning.check-requirements", "without effect: the checks cost little and are always made"),

@@ -9,9 +9,11 @@ pub mod fault;
 mod open;
 mod options;
 pub mod service;
+mod sort_dir;
 mod target;
 
 pub use args::{CommonArgs, load_config};
 pub use open::{cluster, ledger, queue, required_queue, source};
 pub use options::{cluster_options, csv_options, read_options, rules};
+pub use sort_dir::SortDir;
 pub use target::{LONG_STATEMENT, key_ranges, table_checksum};

@@ -18,6 +18,9 @@ pub(crate) enum Kind {
     Pure,
     /// A function of the moment: only in a column's default.
     Moment,
+    /// A function that answers something else for every row: only in a column's default, and made of
+    /// [`th_types::Context::random`].
+    Random,
 }
 
 /// A function or operator.

@@ -80,6 +80,21 @@ impl Layout {
         self.root.clone().join("conflicts").join(format!("{job}.json"))
     }
 
+    /// Keys that several rows of a job have.
+    pub fn conflict_keys(&self, job: JobId) -> Path {
+        self.root.clone().join("conflicts").join(format!("{job}.keys"))
+    }
+
+    /// A part of a table's conflicts.
+    pub fn table_conflicts(&self, table: u32, part: u32) -> Path {
+        self.root.clone().join("conflicts").join(format!("table-{table:04}-{part:05}.json"))
+    }
+
+    /// What was removed from a table because of its conflicts.
+    pub fn resolution(&self, table: u32) -> Path {
+        self.root.clone().join("resolved").join(format!("{table:04}.json"))
+    }
+
     /// Rows that a job left out.
     pub fn rejects(&self, job: JobId) -> Path {
         self.root.clone().join("rejects").join(format!("{job}.json"))

@@ -7,7 +7,10 @@
 //!     jobs/00000042.json      one unit of work                           (planner)
 //!     results/00000042.json   what a job did                             (whichever worker is first)
 //!     failures/00000042.json  why a job cannot succeed                   (worker)
-//!     conflicts/00000042.json pairs of rows with equal keys              (worker)
+//!     conflicts/00000042.json pairs of rows with equal keys, of a failed job (worker)
+//!     conflicts/00000042.keys keys that several rows of a job have       (worker)
+//!     conflicts/table-0003-00000.json   pairs of rows with equal keys    (finalizer)
+//!     resolved/0003.json      what was removed from a table because of them (finalizer)
 //!     rejects/00000042.json   rows left out, with place and reason       (worker)
 //!     verdict.json            the outcome, fenced                        (one finalizer)
 //!     COMPLETE.json | FAILED.json   the outcome, for everybody else      (finalizer)
@@ -24,8 +27,8 @@ mod worker;
 
 pub use layout::{JobId, Layout};
 pub use model::{
-    Bases, Chunk, Complete, Conflict, FORMAT, Failed, Job, JobFailure, JobResult, Outcome, Pairs, Plan,
-    PlannedTable, Reject, Session, TableReport, Target, Verdict,
+    Bases, Chunk, Complete, Conflict, ConflictPolicy, ConflictStrategy, FORMAT, Failed, Job, JobFailure,
+    JobResult, Outcome, Pairs, Plan, PlannedTable, Reject, Resolution, Session, TableReport, Target, Verdict,
 };
 pub use store::{Ledger, LedgerError, Put};
 pub use worker::{JobInHand, REPORT_EVERY, SILENT_AFTER, Stage, WorkerReport, WorkerState};

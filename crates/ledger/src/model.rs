@@ -34,12 +34,39 @@ pub struct Plan {
     /// Rows with values that do not fit that may be left out; more of them fail the import.
     #[serde(default)]
     pub max_rejected: u64,
+    /// What becomes of rows with equal keys.
+    #[serde(default)]
+    pub conflict: ConflictPolicy,
+    /// The smallest of the jobs' commit timestamps; earlier versions in the target are not this import's.
+    #[serde(default)]
+    pub first_commit_ts: u64,
     /// Tables, in the order of their numbers.
     pub tables: Vec<PlannedTable>,
     /// Number of jobs; they are `0..jobs`.
     pub jobs: u32,
     /// Bytes of all data files as they are stored.
     pub source_bytes: u64,
+}
+
+/// What becomes of rows with equal keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ConflictPolicy {
+    /// Who wins, if anybody.
+    pub strategy: ConflictStrategy,
+    /// Most rows that may conflict, winners included; more fail the import.
+    pub threshold: u64,
+}
+
+/// Who wins where rows have equal keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ConflictStrategy {
+    /// Nobody: the import fails.
+    #[default]
+    Error,
+    /// A row stays if it is the first of the source at every key that it has; every other goes, with all its
+    /// pairs. Rows that the table held before go for those of the source.
+    Replace,
 }
 
 /// Where the cluster is. Secrets are never here.
@@ -107,6 +134,13 @@ impl Pairs {
         self.crc64 ^= other.crc64;
         self.pairs += other.pairs;
         self.bytes += other.bytes;
+    }
+
+    /// Takes a part out of the sum.
+    pub fn remove(&mut self, part: Pairs) {
+        self.crc64 ^= part.crc64;
+        self.pairs = self.pairs.wrapping_sub(part.pairs);
+        self.bytes = self.bytes.wrapping_sub(part.bytes);
     }
 }
 
@@ -182,8 +216,11 @@ pub struct JobResult {
     /// Rows left out because a value does not fit.
     #[serde(default)]
     pub rejected: u64,
-    /// The sum over all pairs ingested.
+    /// The sum over all pairs of its rows.
     pub pairs: Pairs,
+    /// Pairs that were not ingested because an earlier one of the job has the same key.
+    #[serde(default)]
+    pub conflicts: u64,
     /// Largest ids used.
     pub bases: Bases,
     /// Source bytes read, as stored.
@@ -230,6 +267,21 @@ pub struct Conflict {
     pub second: String,
 }
 
+/// What was removed from a table because of equal keys. Written after it is removed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resolution {
+    /// See [`FORMAT`].
+    pub format: u32,
+    /// Index into [`Plan::tables`].
+    pub table: u32,
+    /// Rows that shared a key with another, those that stayed included.
+    pub conflicting: u64,
+    /// Rows of the source that were removed.
+    pub removed_rows: u64,
+    /// The sum over all pairs of removed rows, those that the table held before included.
+    pub removed: Pairs,
+}
+
 /// A row that was left out because a value does not fit its column.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reject {
@@ -253,7 +305,10 @@ pub struct TableReport {
     /// Rows left out; `rejects/` in the ledger has them with their reasons.
     #[serde(default)]
     pub rejected: u64,
-    /// What the workers encoded, and what the table held before.
+    /// Rows removed because of equal keys; `conflicts/` in the ledger has them with their places.
+    #[serde(default)]
+    pub replaced: u64,
+    /// What the workers encoded, and what the table held before, without what was removed.
     pub expected: Pairs,
     /// What TiKV computed; absent where the checksum was switched off.
     pub found: Option<Pairs>,

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     Complete, Conflict, FORMAT, Failed, Job, JobFailure, JobId, JobResult, Layout, Outcome, Plan, Reject,
-    Verdict, WorkerReport,
+    Resolution, Verdict, WorkerReport,
 };
 
 /// Requests in flight while many objects are read or written.
@@ -289,6 +289,39 @@ impl Ledger {
     pub async fn write_conflicts(&self, job: JobId, conflicts: &[Conflict]) -> Result<(), LedgerError> {
         let body = serde_json::to_vec_pretty(conflicts).unwrap_or_default();
         self.create(&self.layout.conflicts(job), Bytes::from(body)).await.map(|_| ())
+    }
+
+    /// Writes the keys that several rows of a job have, a hexadecimal line each. Every run of the job finds the
+    /// same.
+    pub async fn write_conflict_keys(&self, job: JobId, lines: Vec<u8>) -> Result<(), LedgerError> {
+        self.create(&self.layout.conflict_keys(job), Bytes::from(lines)).await.map(|_| ())
+    }
+
+    /// The lines of [`Ledger::write_conflict_keys`].
+    pub async fn conflict_keys(&self, job: JobId) -> Result<Bytes, LedgerError> {
+        let path = self.layout.conflict_keys(job);
+        self.read(&path).await?.ok_or_else(|| LedgerError::Missing { object: self.url(&path) })
+    }
+
+    /// Writes a part of a table's conflicts. Whoever resolves them finds the same.
+    pub async fn write_table_conflicts(
+        &self,
+        table: u32,
+        part: u32,
+        conflicts: &[Conflict],
+    ) -> Result<(), LedgerError> {
+        let body = serde_json::to_vec_pretty(conflicts).unwrap_or_default();
+        self.create(&self.layout.table_conflicts(table, part), Bytes::from(body)).await.map(|_| ())
+    }
+
+    /// Writes what was removed from a table; the first words stay.
+    pub async fn write_resolution(&self, resolution: &Resolution) -> Result<(), LedgerError> {
+        self.put_once(&self.layout.resolution(resolution.table), resolution).await.map(|_| ())
+    }
+
+    /// What was removed from a table, if it is done.
+    pub async fn resolution(&self, table: u32) -> Result<Option<Resolution>, LedgerError> {
+        self.get(&self.layout.resolution(table)).await
     }
 
     /// Writes the rows that a job left out. Every run of the job leaves out the same.

@@ -37,6 +37,8 @@ fn plan(source: &str, jobs: u32) -> Plan {
         jobs,
         source_bytes: 0,
         max_rejected: 0,
+        conflict: th_ledger::ConflictPolicy::default(),
+        first_commit_ts: 0,
     }
 }
 
@@ -61,6 +63,7 @@ fn result(number: u32, worker: &str) -> JobResult {
         rows: 3,
         rejected: 0,
         pairs: Pairs { crc64: u64::MAX, pairs: 6, bytes: 60 },
+        conflicts: 0,
         bases: Bases::default(),
         source_bytes: 5,
         worker: worker.into(),

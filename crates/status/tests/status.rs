@@ -7,12 +7,12 @@ use std::time::Duration;
 use object_store::ObjectStore;
 use object_store::memory::InMemory;
 use object_store::path::Path;
-use serde_json::value::RawValue;
+use serde_json::json;
 use th_env::Env;
 use th_errors::{Code, Fault};
 use th_ledger::{
-    Bases, Complete, FORMAT, Job, JobFailure, JobId, JobInHand, JobResult, Ledger, Outcome, Pairs, Plan,
-    PlannedTable, Session, Stage, Target, Verdict, WorkerReport, WorkerState,
+    Complete, FORMAT, Job, JobFailure, JobId, JobInHand, JobResult, Ledger, Outcome, Plan, Stage, Verdict,
+    WorkerReport, WorkerState,
 };
 use th_queue::LocalQueue;
 use th_status::metrics::{JobOutcome, WorkerMetrics};
@@ -32,35 +32,16 @@ impl World {
         let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
         let ledger = Ledger::new(store, &Path::default(), "memory://", "it");
         let world = Self { env, ledger };
-        let tables = [("t", 0..3), ("u", 3..4)].map(|(name, jobs)| PlannedTable {
-            db: "app".into(),
-            name: name.into(),
-            info: RawValue::from_string("{}".into()).unwrap(),
-            ignored_columns: Vec::new(),
-            source_bytes: u64::from(jobs.end - jobs.start) * 100,
-            jobs,
-            row_id_end: 0,
-            before: Pairs::default(),
+        let table = |name: &str, jobs: std::ops::Range<u32>| json!({"db": "app", "name": name, "info": {}, "source_bytes": jobs.len() * 100, "jobs": jobs, "row_id_end": 0});
+        let plan = json!({
+            "format": FORMAT, "import_id": "it", "version": "1", "created_micros": world.ago(ago), "source": "s3://b/dump",
+            "target": {"pd": [], "cluster_id": 1, "version": "8.0.11-TiDB-v8.5.0"},
+            "session": {"sql_mode": "", "time_zone": "UTC", "now_micros": 0, "new_collation": true},
+            "read": th_dump::ReadOptions::default(), "tables": [table("t", 0..3), table("u", 3..4)], "jobs": 4,
+            "source_bytes": 400,
         });
-        let plan = Plan {
-            format: FORMAT,
-            import_id: "it".into(),
-            version: "1".into(),
-            created_micros: world.ago(ago),
-            source: "s3://b/dump".into(),
-            target: Target { pd: Vec::new(), cluster_id: 1, version: "8.0.11-TiDB-v8.5.0".into() },
-            session: Session {
-                sql_mode: String::new(),
-                time_zone: "UTC".into(),
-                now_micros: 0,
-                new_collation: true,
-            },
-            read: th_dump::ReadOptions::default(),
-            max_rejected: 0,
-            tables: tables.into(),
-            jobs: 4,
-            source_bytes: 400,
-        };
+        // By way of text, which raw JSON wants.
+        let plan: Plan = serde_json::from_str(&plan.to_string()).unwrap();
         let jobs = (0..4).map(|job| Job {
             format: FORMAT,
             import_id: "it".into(),
@@ -80,23 +61,14 @@ impl World {
 
     /// A job was done from `start` to `end` seconds ago.
     async fn finish(&self, job: u32, start: i64, end: i64) {
-        let result = JobResult {
-            format: FORMAT,
-            import_id: "it".into(),
-            job: JobId(job),
-            table: u32::from(job == 3),
-            rows: 10,
-            rejected: 0,
-            pairs: Pairs { crc64: 1, pairs: 20, bytes: 300 },
-            bases: Bases::default(),
-            source_bytes: 100,
-            worker: "w".into(),
-            started_micros: self.ago(start),
-            finished_micros: self.ago(end),
-            spilled_bytes: 0,
-            pieces: 1,
-            retries: 0,
-        };
+        let result: JobResult = serde_json::from_value(json!({
+            "format": FORMAT, "import_id": "it", "job": job, "table": u32::from(job == 3), "rows": 10,
+            "pairs": {"crc64": "1", "pairs": 20, "bytes": 300},
+            "bases": {"row_id": 0, "auto_increment": 0, "auto_random": 0}, "source_bytes": 100, "worker": "w",
+            "started_micros": self.ago(start), "finished_micros": self.ago(end), "spilled_bytes": 0, "pieces": 1,
+            "retries": 0,
+        }))
+        .unwrap();
         self.ledger.write_result(&result).await.unwrap();
     }
 

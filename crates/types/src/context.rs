@@ -188,6 +188,8 @@ pub struct Context {
     pub zone: TimeZone,
     /// What `CURRENT_TIMESTAMP` and `NOW()` answer, in microseconds since 1970-01-01 00:00:00 UTC.
     pub now_micros: i64,
+    /// What `RAND()` and `UUID()` are made of: the same number gives the same answers.
+    pub random: u64,
     /// `div_precision_increment`.
     pub div_precision_increment: u32,
     /// `default_week_format`.
@@ -199,12 +201,21 @@ pub struct Context {
 }
 
 impl Context {
+    /// Evenly distributed bits of [`Context::random`], another 64 for every `part` (SplitMix64).
+    pub fn random_bits(&self, part: u64) -> u64 {
+        let mut bits = self.random.wrapping_add((part + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        bits = (bits ^ bits >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        bits = (bits ^ bits >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        bits ^ bits >> 31
+    }
+
     /// A session with TiDB's defaults for everything else.
     pub fn new(mode: SqlMode, zone: TimeZone, now_micros: i64) -> Self {
         Self {
             mode,
             zone,
             now_micros,
+            random: 0,
             div_precision_increment: 4,
             default_week_format: 0,
             block_encryption_mode: "aes-128-ecb".into(),

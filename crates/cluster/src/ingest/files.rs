@@ -7,7 +7,7 @@ use th_proto::import_sstpb::SstMeta;
 use th_proto::metapb;
 
 use super::{BACKOFF, IngestMode, Ingester, Run, SstBuilder};
-use crate::tikv::BuiltSst;
+use crate::tikv::{BuiltSst, Op};
 use crate::{ClusterError, Diagnosis, NextStep, Pairs, RegionInfo};
 
 /// Tries to ingest the same files.
@@ -25,7 +25,12 @@ impl Ingester {
     ) -> Result<(), Diagnosis> {
         run.stats.writes += 1;
         let files = match &self.mode {
-            IngestMode::Write => self.tikv.write(region, pairs, commit_ts, self.env.uuid_bytes()).await?,
+            IngestMode::Write => {
+                self.tikv.write(region, pairs, commit_ts, self.env.uuid_bytes(), Op::Put).await?
+            }
+            IngestMode::Delete => {
+                self.tikv.write(region, pairs, commit_ts, self.env.uuid_bytes(), Op::Delete).await?
+            }
             IngestMode::Upload(builder) => {
                 let built = build(builder.as_ref(), pairs, commit_ts)?;
                 let uploads = built.iter().map(|sst| self.tikv.upload(region, sst, self.env.uuid_bytes()));

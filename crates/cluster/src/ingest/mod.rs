@@ -41,6 +41,8 @@ pub enum IngestMode {
     Write,
     /// We do; every peer gets the finished files.
     Upload(Arc<dyn SstBuilder>),
+    /// Every peer makes its own, in which the keys are deleted; their values must be empty.
+    Delete,
 }
 
 /// Limits of an ingest.

@@ -11,6 +11,7 @@ use prost::encoding::{encode_varint, encoded_len_varint};
 use tonic::codec::{BufferSettings, Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 
 use crate::Pairs;
+use th_proto::import_sstpb;
 
 /// Keys and values of one frame, in bytes (more if a single pair is larger).
 pub(crate) const FRAME_BYTES: usize = 256 << 10;
@@ -21,17 +22,25 @@ const BATCH_COMMIT_TS: u8 = 1 << 3;
 const BATCH_PAIR: u8 = (2 << 3) | 2;
 const PAIR_KEY: u8 = (1 << 3) | 2;
 const PAIR_VALUE: u8 = (2 << 3) | 2;
+const PAIR_OP: u8 = 3 << 3;
+
+/// What is to be done with the keys of a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Op {
+    /// They get their values.
+    Put,
+    /// They go; values must be empty.
+    Delete,
+}
 
 fn field_len(bytes: usize) -> usize {
     1 + encoded_len_varint(bytes as u64) + bytes
 }
 
-fn pair_len(key: &[u8], value: &[u8]) -> usize {
-    field_len(key.len()) + field_len(value.len())
-}
-
 /// Encodes `WriteRequest{batch: WriteBatch{commit_ts, pairs}}`.
-pub(crate) fn write_frame(pairs: Pairs<'_>, commit_ts: u64) -> Bytes {
+pub(crate) fn write_frame(pairs: Pairs<'_>, commit_ts: u64, op: Op) -> Bytes {
+    let op_len = if op == Op::Delete { 2 } else { 0 };
+    let pair_len = |key: &[u8], value: &[u8]| field_len(key.len()) + field_len(value.len()) + op_len;
     let pairs_len: usize = pairs.iter().map(|(key, value)| field_len(pair_len(key, value))).sum();
     let batch_len = 1 + encoded_len_varint(commit_ts) + pairs_len;
     let mut out = BytesMut::with_capacity(field_len(batch_len));
@@ -46,6 +55,9 @@ pub(crate) fn write_frame(pairs: Pairs<'_>, commit_ts: u64) -> Bytes {
             out.put_u8(tag);
             encode_varint(bytes.len() as u64, &mut out);
             out.put_slice(bytes);
+        }
+        if op == Op::Delete {
+            out.put_slice(&[PAIR_OP, import_sstpb::pair::Op::Delete as u8]);
         }
     }
     out.freeze()
@@ -119,6 +131,7 @@ mod tests {
             pairs in proptest::collection::btree_map(
                 proptest::collection::vec(any::<u8>(), 0..200), proptest::collection::vec(any::<u8>(), 0..300), 0..20),
             commit_ts in 1..u64::MAX,
+            delete in any::<bool>(),
         ) {
             let mut buffer = PairBuffer::new();
             for (key, value) in &pairs {
@@ -129,12 +142,13 @@ mod tests {
                     commit_ts,
                     pairs: pairs
                         .into_iter()
-                        .map(|(key, value)| Pair { key: key.into(), value: value.into(), op: 0 })
+                        .map(|(key, value)| Pair { key: key.into(), value: value.into(), op: i32::from(delete) })
                         .collect(),
                 })),
                 context: None,
             };
-            let frame = write_frame(buffer.pairs(), commit_ts);
+            let op = if delete { Op::Delete } else { Op::Put };
+            let frame = write_frame(buffer.pairs(), commit_ts, op);
             prop_assert_eq!(WriteRequest::decode(frame).unwrap(), expected);
         }
     }

@@ -22,6 +22,7 @@ use tonic::transport::Channel;
 
 pub use self::checksum::RangeChecksum;
 pub use self::config::{StoreConfig, parse_size};
+pub(crate) use self::frame::Op;
 pub use self::import::ImportMode;
 pub use self::read::Version;
 pub use self::upload::BuiltSst;

@@ -12,7 +12,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::codegen::http::uri::PathAndQuery;
 
 use super::Tikv;
-use super::frame::{FRAME_BYTES, FrameCodec, write_frame};
+use super::frame::{FRAME_BYTES, FrameCodec, Op, write_frame};
 use crate::diagnosis;
 use crate::net::within;
 use crate::{ClusterError, Diagnosis, NextStep, Pairs, RegionInfo, StoreInfo, keys};
@@ -26,12 +26,13 @@ impl Tikv {
     ///
     /// It succeeds only if *all* peers acknowledged: a peer that lacks the file when the ingest command
     /// reaches it would crash.
-    pub async fn write(
+    pub(crate) async fn write(
         &self,
         region: &RegionInfo,
         pairs: Pairs<'_>,
         commit_ts: u64,
         uuid: [u8; 16],
+        op: Op,
     ) -> Result<Vec<SstMeta>, Diagnosis> {
         let (leader, _) = self.leader_of(region).await?;
         let (Some(first), Some(last)) = (pairs.first_key(), pairs.last_key()) else { return Ok(Vec::new()) };
@@ -56,7 +57,7 @@ impl Tikv {
             let call = self.write_to(store, receiver)?;
             calls.push(async move { call.await.map(|answer| (is_leader, answer)) });
         }
-        let feeding = feed(head, pairs, commit_ts, senders);
+        let feeding = feed(head, pairs, commit_ts, op, senders);
         // A failed peer ends the whole write at once: its error drops the other streams.
         let (answers, complete) = futures::try_join!(try_join_all(calls), async { Ok(feeding.await) })?;
         if !complete {
@@ -115,7 +116,13 @@ impl Tikv {
 
 /// Encodes frames and gives each to all streams; the slowest peer paces it. Ends early, with `false`, when
 /// a stream has gone, whose error then is the write's.
-async fn feed(head: Bytes, pairs: Pairs<'_>, commit_ts: u64, streams: Vec<mpsc::Sender<Bytes>>) -> bool {
+async fn feed(
+    head: Bytes,
+    pairs: Pairs<'_>,
+    commit_ts: u64,
+    op: Op,
+    streams: Vec<mpsc::Sender<Bytes>>,
+) -> bool {
     let mut rest = pairs;
     let mut frame = head;
     loop {
@@ -128,7 +135,7 @@ async fn feed(head: Bytes, pairs: Pairs<'_>, commit_ts: u64, streams: Vec<mpsc::
             return true;
         }
         let count = rest.prefix_within(FRAME_BYTES);
-        frame = write_frame(rest.sub(0..count), commit_ts);
+        frame = write_frame(rest.sub(0..count), commit_ts, op);
         rest = rest.sub(count..rest.len());
     }
 }

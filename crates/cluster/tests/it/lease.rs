@@ -57,7 +57,7 @@ async fn what_a_dead_holder_left_is_released_by_its_name() -> Result<(), Cluster
     drop(cluster.lease(options("worker-1")).await?);
     drop(cluster.lease(options("worker-2")).await?);
     assert_eq!(double.world().rules.len(), 2);
-    lease::release_import(&cluster.pd, &cluster.tikv, "i7", &[], &[]).await?;
+    lease::release_import(&cluster.pd, &cluster.tikv, "i7", &[]).await?;
     assert!(double.world().rules.is_empty());
     assert_eq!(double.world().modes.last(), Some(&(1, NORMAL)));
     Ok(())

@@ -2,11 +2,13 @@
 //!
 //! Everything here takes bytes from a store and never trusts them.
 
+mod again;
 mod column;
 mod index;
 mod table;
 mod text;
 
+pub use again::StoredRows;
 pub use column::{decode_column, decode_key_values};
 pub use index::{IndexEntry, decode_index_key, decode_index_value};
 pub use table::RowDecoder;

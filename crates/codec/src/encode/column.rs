@@ -5,7 +5,7 @@ use th_schema::{ColumnInfo, SchemaState, TableInfo};
 use th_types::{Context, FieldType, TypeError, flag};
 
 use super::auto_id::auto_random_column;
-use super::default::{Constant, column_default, is_strict, origin_default, zero};
+use super::default::{Constant, Default, is_strict, origin_default, zero};
 use super::expression::TableExpression;
 use super::fast::FastPath;
 use super::from_datum::class_of;
@@ -70,7 +70,7 @@ pub(crate) struct ColumnPlan {
     pub(crate) auto: Auto,
     pub(crate) origin: Origin,
     /// For a value that the row leaves out.
-    pub(crate) default: Result<Constant, TypeError>,
+    pub(crate) default: Result<Default, TypeError>,
     /// For NULL in a NOT NULL column when the SQL mode is not strict.
     pub(crate) zero: Option<Constant>,
     /// Some expression reads the column, so it is needed as a datum.
@@ -183,8 +183,8 @@ impl ColumnPlan {
             not_null: field_type.flag & (flag::NOT_NULL | flag::PREVENT_NULL_INSERT) != 0,
             auto,
             default: match origin {
-                Origin::Row => column_default(column, context),
-                _ => Ok(Constant::NULL),
+                Origin::Row => Default::of(column, context),
+                _ => Ok(Default::NULL),
             },
             origin,
             zero,

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::Value as Json;
-use th_expr::Expr;
+use th_expr::{Bound, Expr};
 use th_schema::ColumnInfo;
 use th_types::{Context, Datum, SqlMode, Time, TimeKind, TimeZone, TypeError, code, convert, flag, tp};
 
@@ -47,16 +47,35 @@ pub(crate) fn is_strict(mode: SqlMode) -> bool {
     mode.0 & (STRICT_TRANS_TABLES | STRICT_ALL_TABLES) != 0
 }
 
-/// The value of a column that a row leaves out.
-pub(crate) fn column_default(column: &ColumnInfo, context: &Context) -> Result<Constant, TypeError> {
-    if column.default_is_expr {
-        let Json::String(text) = &column.default else {
-            return Err(TypeError::new(0, "the default is no expression"));
-        };
-        let datum = evaluate_constant(text, context)?;
-        return Constant::new(convert(datum, &column.field_type, context)?, column, &context.zone);
+/// What a row gets that leaves a column out.
+#[derive(Debug, Clone)]
+pub(crate) enum Default {
+    /// The same as every other.
+    Fixed(Constant),
+    /// Its own: the expression is random.
+    Random(Box<Bound>),
+}
+
+impl Default {
+    /// NULL, for columns that have no default because they need none.
+    pub(crate) const NULL: Default = Default::Fixed(Constant::NULL);
+
+    /// The value of a column that a row leaves out.
+    pub(crate) fn of(column: &ColumnInfo, context: &Context) -> Result<Self, TypeError> {
+        if column.default_is_expr {
+            let Json::String(text) = &column.default else {
+                return Err(TypeError::new(0, "the default is no expression"));
+            };
+            let bound = bind_constant(text)?;
+            if bound.is_random() {
+                return Ok(Self::Random(Box::new(bound)));
+            }
+            let datum = convert(bound.eval(&[], context)?, &column.field_type, context)?;
+            return Constant::new(datum, column, &context.zone).map(Self::Fixed);
+        }
+        default_of(column, &column.default, &column.default_bit, is_strict(context.mode), context)
+            .map(Self::Fixed)
     }
-    default_of(column, &column.default, &column.default_bit, is_strict(context.mode), context)
 }
 
 /// The value that rows written before the column existed have.
@@ -186,9 +205,11 @@ const DEFAULT_FAILED: u16 = 8038;
 
 /// Evaluates an expression that names no column; `NOW()` and its kind answer the context's moment.
 pub(crate) fn evaluate_constant(text: &str, context: &Context) -> Result<Datum<'static>, TypeError> {
-    let bound = Expr::parse(text).and_then(|expression| expression.bind_default(&NoColumns));
-    match bound {
-        Ok(bound) => bound.eval(&[], context),
-        Err(error) => Err(TypeError::new(0, error.to_string())),
-    }
+    bind_constant(text)?.eval(&[], context)
+}
+
+fn bind_constant(text: &str) -> Result<Bound, TypeError> {
+    Expr::parse(text)
+        .and_then(|expression| expression.bind_default(&NoColumns))
+        .map_err(|error| TypeError::new(0, error.to_string()))
 }

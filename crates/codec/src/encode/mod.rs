@@ -36,6 +36,7 @@ pub(crate) use index::PARTITION_ID_FLAG;
 pub(crate) use index_value::{COMMON_HANDLE_FLAG, MAX_OLD_LEN, VERSION_FLAG};
 
 use self::auto_id::AutoIds;
+use self::column::{Auto, Origin};
 use self::index::HandleRef;
 use self::plan::{HandlePlan, TablePlan};
 use self::row::{RowReader, is_true};
@@ -101,6 +102,23 @@ impl Encoder {
             None => Sources::in_order(&self.plan.info),
         };
         self.sources.ignore(&self.plan.info, ignored);
+        Ok(())
+    }
+
+    /// Whether every column that the rows leave out has a default that can be had.
+    ///
+    /// Fails with the error that any row would have: an expression that is not supported, or no default at all
+    /// (1364).
+    pub fn check_defaults(&self) -> Result<(), EncodeError> {
+        let left_out = self.plan.columns.iter().enumerate().filter(|(offset, column)| {
+            let from_row = matches!(column.origin, Origin::Row) && column.auto == Auto::None;
+            from_row && self.sources.is_missing(*offset)
+        });
+        for (_, column) in left_out {
+            if let Err(error) = &column.default {
+                return Err(EncodeError::of_column(error.clone(), &column.name, None));
+            }
+        }
         Ok(())
     }
 

@@ -1,11 +1,12 @@
 //! From source values to the cells of a row.
 
+use th_expr::Bound;
 use th_row::Value;
 use th_types::{Context, Datum, FieldType, TypeError, code, convert, tp};
 
 use super::auto_id::AutoIds;
 use super::column::{Auto, ColumnPlan, Origin, Stored};
-use super::default::Constant;
+use super::default::{Constant, Default};
 use super::fast::FastPath;
 use super::from_datum::from_datum;
 use super::plan::{HandlePlan, TablePlan};
@@ -32,6 +33,8 @@ enum Given<'c, 'v> {
     Null,
     /// A value of the column's type.
     Constant(&'c Constant),
+    /// The same, of this row alone.
+    Datum(Datum<'static>),
 }
 
 impl<'e, 'v> RowReader<'e, '_, 'v>
@@ -125,6 +128,10 @@ where
         match self.given(offset, column)? {
             Given::Constant(constant) => Ok(push_constant(constant, out)),
             Given::Null => Ok(Converted::Null),
+            Given::Datum(datum) => {
+                from_datum(&datum, column.class, &column.field_type, &self.context.zone, out)
+                    .map_err(|error| self.of_column(offset, error))
+            }
             Given::Value(value) => {
                 let start = out.len();
                 let converted =
@@ -165,10 +172,30 @@ where
             (Some(Value::Null), Auto::None) => self.zero(offset, column).map(Given::Constant),
             (Some(value), _) => Ok(Given::Value(value)),
             (None, Auto::None) => match &column.default {
-                Ok(constant) => Ok(Given::Constant(constant)),
+                Ok(Default::Fixed(constant)) => Ok(Given::Constant(constant)),
+                Ok(Default::Random(expression)) => self.random_default(offset, column, expression),
                 Err(error) => Err(self.of_column(offset, error.clone())),
             },
         }
+    }
+
+    /// What `UUID()` and its kind give this row: a function of the import's moment, the table, the row and the
+    /// column, so that whoever encodes the row again gets the same.
+    fn random_default(
+        &self,
+        offset: usize,
+        column: &ColumnPlan,
+        expression: &Bound,
+    ) -> Result<Given<'e, 'v>, EncodeError> {
+        let mut context = self.context.clone();
+        for part in [self.context.now_micros, self.plan.info.id, self.row_id, offset as i64] {
+            context.random = context.random_bits(0) ^ part as u64;
+        }
+        expression
+            .eval(&[], &context)
+            .and_then(|datum| convert(datum, &column.field_type, &context))
+            .map(Given::Datum)
+            .map_err(|error| self.of_column(offset, error))
     }
 
     fn random_id(&self, column: &ColumnPlan) -> Value<'v> {
@@ -228,6 +255,7 @@ where
         }
         let datum = match self.given(offset, column)? {
             Given::Constant(constant) => return Ok(constant.datum.clone()),
+            Given::Datum(datum) => return Ok(datum),
             Given::Null => return Ok(Datum::Null),
             Given::Value(value) => convert(datum_of(value), &column.field_type, self.context)
                 .map_err(|error| self.of_column(offset, error))?,

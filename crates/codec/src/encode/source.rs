@@ -114,6 +114,11 @@ impl Sources {
         }
     }
 
+    /// Whether no row gives the column.
+    pub(crate) fn is_missing(&self, offset: usize) -> bool {
+        self.columns.get(offset).is_none_or(|source| *source == Source::Missing)
+    }
+
     /// The value of a column in a row; `None` if it is left out.
     #[inline]
     pub(crate) fn value<'v>(&'v self, offset: usize, row: &[Value<'v>]) -> Option<Value<'v>> {

@@ -128,6 +128,7 @@ fn context(table: &GoldenTable) -> Result<Context, GoldenError> {
         mode: SqlMode(table.sql_mode_bits),
         zone: TimeZone::parse(&table.time_zone).map_err(|error| GoldenError::Format(error.to_string()))?,
         now_micros: table.timestamp * 1_000_000,
+        random: 0,
         div_precision_increment: variable("div_precision_increment", 4) as u32,
         default_week_format: variable("default_week_format", 0) as u32,
         block_encryption_mode: table.sys_vars.get("block_encryption_mode").cloned().unwrap_or_default(),

@@ -203,7 +203,7 @@ impl Builder<'_> {
         let lower = name.to_ascii_lowercase();
         let function = functions::find(&lower).ok_or_else(|| ExprError::Unsupported(lower.clone()))?;
         match function.kind {
-            Kind::Moment if !self.defaults => return Err(ExprError::Unsupported(lower)),
+            Kind::Moment | Kind::Random if !self.defaults => return Err(ExprError::Unsupported(lower)),
             // Operators and inner forms have no name that a user may call.
             Kind::Operator => return Err(ExprError::Unsupported(lower)),
             _ => {}

@@ -18,7 +18,7 @@ use th_types::{Context, Datum, FieldType, TypeError, flag, tp};
 use crate::ExprError;
 use crate::ast::{Node, TimeUnit, TrimDirection};
 use crate::eval::Frame;
-use crate::functions::Function;
+use crate::functions::{Function, Kind};
 
 pub(crate) use classes::{comparison_class, numeric_class};
 pub(crate) use collate::Derived;
@@ -85,6 +85,14 @@ impl Bound {
                 Ok(if value.is_null() { None } else { Some(vec![value]) })
             }
         }
+    }
+
+    /// Whether it answers something else for every row without reading it, as `UUID()` does.
+    pub fn is_random(&self) -> bool {
+        fn any(term: &Term) -> bool {
+            matches!(term, Term::Call(call) if call.function.kind == Kind::Random || call.args.iter().any(any))
+        }
+        any(&self.root)
     }
 
     /// Whether a condition holds for a row; NULL is no.

@@ -76,6 +76,13 @@ fn swapped<'v>(call: &'v Call, frame: &Frame<'v>) -> Result<bool, th_types::Type
     }
 }
 
+/// A random UUID (version 4), but the same for the same row.
+pub(crate) fn uuid<'v>(_: &'v Call, frame: &Frame<'v>) -> Value<'v> {
+    let [high, low] = [frame.context.random_bits(1), frame.context.random_bits(2)];
+    let bytes = (u128::from(high) << 64 | u128::from(low)).to_be_bytes();
+    Ok(text(uuid::Builder::from_random_bytes(bytes).into_uuid().hyphenated().to_string()))
+}
+
 pub(crate) fn uuid_to_bin<'v>(call: &'v Call, frame: &Frame<'v>) -> Value<'v> {
     let source = or_null!(call.arg(0).text(frame));
     let Some(uuid) = parse_uuid(&source) else {

@@ -55,6 +55,13 @@ pub(crate) fn exp<'v>(call: &'v Call, frame: &Frame<'v>) -> Value<'v> {
     range_checked(call, or_null!(call.arg(0).real(frame)).exp())
 }
 
+/// At least 0 and less than 1, the same for the same row.
+pub(crate) fn rand<'v>(_: &'v Call, frame: &Frame<'v>) -> Value<'v> {
+    const BITS: u32 = 53;
+    let bits = frame.context.random_bits(0) >> (64 - BITS);
+    Ok(Datum::Float64(bits as f64 / (1u64 << BITS) as f64))
+}
+
 pub(crate) fn pi<'v>(_: &'v Call, _: &Frame<'v>) -> Value<'v> {
     Ok(Datum::Float64(std::f64::consts::PI))
 }

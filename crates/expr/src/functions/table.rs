@@ -186,6 +186,7 @@ functions! {
     Pure "quarter" 1 ..= 1 => time::quarter, |s| s.int(2);
     Pure "quote" 1 ..= 1 => string_more::quote, |s| { let n = doubled(s, 2); s.text_like_first(n) };
     Pure "radians" 1 ..= 1 => math::radians, |s| s.real();
+    Random "rand" 0 ..= 0 => math::rand, |s| s.real();
     Operator "regexp" 2 ..= 2 => pattern::regexp_like, |s| { s.text_test()?; pattern::prepare(s, 2) };
     Pure "regexp_instr" 2 ..= 6 => pattern::regexp_instr, |s| { s.text_position(20)?; pattern::prepare(s, 5) };
     Pure "regexp_like" 2 ..= 3 => pattern::regexp_like, |s| { s.text_test()?; pattern::prepare(s, 2) };
@@ -235,6 +236,7 @@ functions! {
     Pure "unhex" 1 ..= 1 => string_more::unhex, |s| { let n = s.flen(0); s.binary(n) };
     Pure "unix_timestamp" 1 ..= 1 => time::unix_timestamp, |s| infer_unix_timestamp(s);
     Pure "upper" 1 ..= 1 => string::upper, |s| { let n = s.flen(0); s.text_like_first(n) };
+    Random "uuid" 0 ..= 0 => hash::uuid, |s| s.own_text(36);
     Pure "uuid_to_bin" 1 ..= 2 => hash::uuid_to_bin, |s| s.binary(16);
     Pure "vec_as_text" 1 ..= 1 => vector::as_text, |s| s.own_text(BLOB);
     Pure "vec_cosine_distance" 2 ..= 2 => vector::cosine_distance, |s| s.real();

@@ -55,6 +55,7 @@ pub fn session(mode: &str) -> Context {
         mode: SqlMode::parse(mode).unwrap_or_default(),
         zone: TimeZone::Fixed(0),
         now_micros: 1_700_000_000_123_456,
+        random: 0,
         div_precision_increment: 4,
         default_week_format: 0,
         block_encryption_mode: "aes-128-ecb".into(),

@@ -59,14 +59,6 @@ impl DdlOptions {
 
     /// The session in which constant expressions of a definition are evaluated.
     pub(crate) fn context(&self) -> Context {
-        Context {
-            mode: self.sql_mode,
-            zone: self.time_zone.clone(),
-            now_micros: self.now_micros,
-            div_precision_increment: 4,
-            default_week_format: 0,
-            block_encryption_mode: "aes-128-ecb".into(),
-            max_allowed_packet: 64 << 20,
-        }
+        Context::new(self.sql_mode, self.time_zone.clone(), self.now_micros)
     }
 }

@@ -1,0 +1,91 @@
+//! Rows with equal keys, once all jobs are known.
+//!
+//! ```text
+//! keys in conflict ─▶ the rows that have them ─▶ who goes ─▶ delete the pairs of those ─▶ resolved/0003.json
+//!   (keys)              (rows: jobs once more)    (losers)
+//! ```
+//! A row stays if it is the first of the source at *every* key it has. Since the jobs' commit timestamps
+//! descend, what TiKV shows at a key is what its first row wrote: only pairs of rows that go must be deleted.
+//! All of it is a function of the dump, so whoever does it again, after a crash or beside another
+//! finalizer, deletes the same.
+
+mod before;
+mod keys;
+mod losers;
+mod rows;
+
+use std::sync::Arc;
+
+use th_connect::fault;
+use th_errors::{Code, Fault};
+use th_ledger::{ConflictStrategy, FORMAT, JobResult, PlannedTable, Resolution};
+use th_schema::Table;
+
+use crate::Finalizer;
+
+/// What came of looking for equal keys.
+pub(crate) enum Resolved {
+    /// There are none.
+    Nothing,
+    /// The rows that had to go are gone.
+    Removed(Resolution),
+    /// The import fails for them.
+    Refused(Fault),
+}
+
+/// Finds the rows of a table that have equal keys and removes those that must go.
+pub(crate) async fn resolve(
+    finalizer: &Finalizer<'_>,
+    number: u32,
+    (planned, table): (&PlannedTable, &Arc<Table>),
+    results: &[JobResult],
+) -> Result<Resolved, Fault> {
+    let ledger = finalizer.ledger;
+    if let Some(done) = ledger.resolution(number).await.map_err(|error| fault::of_ledger(&error))? {
+        return Ok(Resolved::Removed(done));
+    }
+    let policy = finalizer.plan.conflict;
+    let found = keys::find(finalizer, planned, table, results).await?;
+    if found.keys.is_empty() {
+        return Ok(Resolved::Nothing);
+    }
+    if found.others {
+        let message = "somebody else has written keys of the import's rows since it began";
+        let fault = Fault::new(Code::DuplicateKeys, message).of_table(&planned.db, &planned.name);
+        return Ok(Resolved::Refused(fault));
+    }
+    tracing::info!(
+        db = %planned.db, table = %planned.name, keys = found.keys.len(), jobs = found.jobs.len(),
+        "looking for the rows of keys that several rows have"
+    );
+    let rows = rows::collect(finalizer, planned, table, found).await?;
+    let decided = losers::decide(finalizer, number, table, rows).await?;
+    let refused = |message: String| {
+        let mut found = Fault::new(Code::DuplicateKeys, message).of_table(&planned.db, &planned.name);
+        if let Some(first) = &decided.first {
+            found = found.at(&first.second);
+        }
+        Resolved::Refused(found)
+    };
+    if decided.conflicting == 0 {
+        return Ok(Resolved::Nothing);
+    }
+    let Some(first) = &decided.first else { return Ok(Resolved::Nothing) };
+    let named =
+        format!("the same key of index {} is written by {} and {}", first.index, first.first, first.second);
+    if policy.strategy == ConflictStrategy::Error {
+        return Ok(refused(format!("{named}; {} rows conflict", decided.conflicting)));
+    }
+    if decided.conflicting > policy.threshold {
+        return Ok(refused(format!(
+            "{} rows conflict, `conflict.threshold` allows {}; {named}",
+            decided.conflicting, policy.threshold
+        )));
+    }
+    let (conflicting, removed_rows) = (decided.conflicting, decided.removed_rows);
+    let removed = losers::delete(finalizer, decided).await?;
+    let resolution = Resolution { format: FORMAT, table: number, conflicting, removed_rows, removed };
+    ledger.write_resolution(&resolution).await.map_err(|error| fault::of_ledger(&error))?;
+    tracing::info!(db = %planned.db, table = %planned.name, conflicting, removed_rows, "conflicts resolved");
+    Ok(Resolved::Removed(resolution))
+}
