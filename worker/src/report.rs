@@ -48,9 +48,12 @@ impl Reporter {
         });
         let speaking = Arc::clone(&speaker);
         let task = tokio::spawn(async move {
+            // The first ones come faster: whoever has just started a worker looks now.
+            let mut pause = Duration::from_secs(1);
             loop {
                 speaking.speak(None).await;
-                speaking.import.env.sleep(REPORT_EVERY, "next report").await;
+                speaking.import.env.sleep(pause, "next report").await;
+                pause = (pause * 2).min(REPORT_EVERY);
             }
         });
         Self { speaker, task }
