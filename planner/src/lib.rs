@@ -20,6 +20,7 @@ pub use failure::plan_failed;
 use std::sync::Arc;
 use std::time::Duration;
 
+use probe::Cutting;
 use serde_json::value::RawValue;
 use th_cluster::{Cluster, ErrorKind, LeaseOptions, PauseScope, Tidb};
 use th_codec::Encoder;
@@ -305,7 +306,12 @@ impl Planner<'_> {
         let column_count = columns.names.map_or(table.info.columns.len(), |names| names.len());
         let mydumper = &self.config.mydumper;
         let piece = if mydumper.strict_format { mydumper.max_region_size.0 } else { sizes.0 };
-        let splits = probe::splits(self.source, files, read, piece, mydumper.strict_format).await?;
+        let how = match (mydumper.strict_format, self.config.thunderhead.split_files) {
+            (true, _) => Cutting::StrictFormat,
+            (false, true) => Cutting::ByLooking,
+            (false, false) => Cutting::No,
+        };
+        let splits = probe::splits(self.source, files, read, piece, how).await?;
         let first_job = jobs.len() as u32;
         let row_id_end = jobs::cut(
             self.import_id,

@@ -15,22 +15,36 @@ pub(crate) struct SourceColumns {
 /// Files that are looked at side by side.
 const CONCURRENCY: usize = 16;
 
-/// Where the files of a table are cut: Parquet between row groups, and with `strict-format` large CSV files
-/// after terminators. Other files are one chunk each.
+/// How large SQL and CSV files are cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cutting {
+    /// Not at all.
+    No,
+    /// Where rows are seen to begin.
+    ByLooking,
+    /// CSV after any terminator: none stands inside a field.
+    StrictFormat,
+}
+
+/// Where the files of a table are cut: Parquet between row groups, others as `how` says. Files without cuts are
+/// one chunk each.
 pub(crate) async fn splits(
     store: &Store,
     files: &TableFiles,
     read: &ReadOptions,
     piece: u64,
-    strict_format: bool,
+    how: Cutting,
 ) -> Result<Vec<Option<Split>>, Fault> {
     let of_table = |error: ReadError| fault::of_read(&error).of_table(&files.db, &files.table);
     futures::stream::iter(&files.data)
         .map(|file| async move {
             match file.format {
                 Format::Parquet => th_dump::parquet_split(store, file, read, piece).await.map(Some),
-                Format::Csv if strict_format => th_dump::split_csv(store, file, read, piece).await,
-                _ => Ok(None),
+                Format::Csv if how == Cutting::StrictFormat => {
+                    th_dump::split_csv(store, file, read, piece).await
+                }
+                _ if how == Cutting::No => Ok(None),
+                Format::Csv | Format::Sql => th_dump::cut_by_looking(store, file, read, piece).await,
             }
         })
         .buffered(CONCURRENCY)

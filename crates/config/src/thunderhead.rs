@@ -46,6 +46,8 @@ section! {
         max_receives: u32 = 5,
         /// Source bytes of a job; 0 = by the size of the dump.
         job_size: ByteSize = ByteSize(0),
+        /// Whether large SQL and CSV files are cut where rows are seen to begin.
+        split_files: bool = true,
         /// Jobs that one worker process does at once; 0 = one a CPU.
         concurrency: usize = 0,
         /// Memory of one process for sorting, shared by its jobs.

@@ -19,6 +19,7 @@
 mod charset;
 mod chunks;
 mod csv;
+mod cut;
 mod decompress;
 mod discover;
 mod dump;
@@ -44,6 +45,7 @@ mod window;
 
 pub use charset::CharacterSet;
 pub use chunks::{Chunk, ChunkOptions, plan_chunks, plan_chunks_with_splits};
+pub use cut::cut_by_looking;
 pub use discover::{Rules, discover};
 pub use dump::{Compression, DataFile, Database, Dump, File, Format, Sequence, TableFiles, View};
 pub use error::{

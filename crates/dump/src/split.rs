@@ -74,7 +74,7 @@ pub async fn split_csv(
 }
 
 /// Where the first row begins, and the header's columns.
-async fn header(
+pub(crate) async fn header(
     store: &Store,
     file: &DataFile,
     options: &ReadOptions,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use th_codec::{Encoder, EncoderOptions, Pairs};
 use th_connect::fault;
-use th_dump::{RowReader, Store};
+use th_dump::{Format, RowReader, Store};
 use th_errors::{Code, Fault};
 use th_ledger::{Bases, Chunk, Job, Plan, PlannedTable};
 use th_row::Place;
@@ -87,6 +87,17 @@ pub fn encode(of: JobContext<'_>, job: &Job, sink: &mut impl Sink) -> Result<Bas
     })
 }
 
+/// What cannot be read in a piece of a file may be whole in the file: it was cut inside a string.
+fn of_piece(mut found: Fault, chunk: &Chunk) -> Fault {
+    let is_cut = chunk.range.is_some() && chunk.file.format != Format::Parquet;
+    if is_cut && matches!(found.code, Code::BadSyntax | Code::BrokenSource) {
+        found.message.push_str(
+            "; if the file is right, it was cut inside a value: import it with `thunderhead.split-files = false`",
+        );
+    }
+    found
+}
+
 fn encode_chunk(
     of: JobContext<'_>,
     encoder: &mut Encoder,
@@ -111,7 +122,7 @@ fn encode_chunk(
         let row = match reader.next() {
             Ok(Some(row)) => row,
             Ok(None) => break,
-            Err(error) => return Err(of_table(fault::of_read(&error))),
+            Err(error) => return Err(of_table(of_piece(fault::of_read(&error), chunk))),
         };
         row_in_chunk += 1;
         if row_in_chunk > chunk.row_id_count {

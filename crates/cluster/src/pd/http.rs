@@ -60,8 +60,7 @@ struct RuleName {
 
 #[derive(Deserialize)]
 struct SafePoints {
-    #[serde(default)]
-    service_gc_safe_points: Vec<SafePoint>,
+    service_gc_safe_points: Option<Vec<SafePoint>>,
 }
 
 #[derive(Deserialize)]
@@ -149,7 +148,7 @@ impl Pd {
     /// Names of the holds on garbage collection that start with `prefix`.
     pub async fn service_safe_points(&self, prefix: &str) -> Result<Vec<String>, ClusterError> {
         let all: SafePoints = self.http_json("/pd/api/v1/gc/safepoint").await?;
-        let names = all.service_gc_safe_points.into_iter().map(|held| held.service_id);
+        let names = all.service_gc_safe_points.into_iter().flatten().map(|held| held.service_id);
         Ok(names.filter(|name| name.starts_with(prefix)).collect())
     }
 

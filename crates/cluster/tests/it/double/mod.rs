@@ -431,6 +431,7 @@ fn label_rules(world: &Arc<Mutex<World>>) -> axum::Router {
     axum::Router::new()
         .route("/pd/api/v1/config/region-label/rule", post(set))
         .route("/pd/api/v1/config/region-label/rules", get(list).patch(patch))
+        .route("/pd/api/v1/gc/safepoint", get(async || Json(json!({"service_gc_safe_points": null}))))
 }
 
 struct PdNode(Node, String);

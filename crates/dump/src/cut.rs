@@ -1,0 +1,291 @@
+//! Cuts large SQL and CSV files by looking at small parts of them.
+//!
+//! Near every place where a piece should end, the first position is taken at which a statement (SQL) or a
+//! record (CSV) seems to begin and whose following rows can be read. It may be wrong: text that looks like rows
+//! can stand inside a string. That is found by whoever reads the piece before: a piece that does not end
+//! between two rows ends inside a string or a statement, which is an error. So rows are neither lost nor read
+//! twice.
+
+use std::io::Cursor;
+
+use bytes::Bytes;
+
+use crate::dump::{Compression, DataFile, Format};
+use crate::error::ReadError;
+use crate::fetch::{PinnedObject, fetch_part};
+use crate::options::ReadOptions;
+use crate::row_reader::RowReader;
+use crate::split::{Split, header};
+use crate::store::Store;
+
+/// Bytes that are looked at first; doubled until a beginning is found.
+const FIRST_LOOK: u64 = 256 << 10;
+/// Bytes in which a beginning must be found; otherwise the two pieces stay together.
+const LAST_LOOK: u64 = 16 << 20;
+/// Bytes of rows after a beginning that must be readable, unless the file ends.
+const PROOF: usize = 64 << 10;
+/// Beginnings that are tried in one look.
+const MOST_TRIED: usize = 16;
+
+/// Finds the cuts of an uncompressed SQL or CSV file into pieces of about `piece` bytes; `None` for files that
+/// are not worth it (at most 1.5 pieces) or cannot be cut.
+///
+/// # Errors
+/// A CSV header that cannot be read, storage failures.
+pub async fn cut_by_looking(
+    store: &Store,
+    file: &DataFile,
+    options: &ReadOptions,
+    piece: u64,
+) -> Result<Option<Split>, ReadError> {
+    let piece = piece.max(1);
+    let may_cut = matches!(file.format, Format::Sql | Format::Csv) && file.compression == Compression::None;
+    if !may_cut || file.size <= piece + piece / 2 {
+        return Ok(None);
+    }
+    let (first_row, columns, fields) = match file.format {
+        Format::Csv => {
+            let (first_row, columns) = header(store, file, options).await?;
+            let listed = columns.as_ref().map(Vec::len);
+            let columns = columns.filter(|_| options.csv.header);
+            (first_row, columns, listed)
+        }
+        _ => (0, None, None),
+    };
+    let object = PinnedObject::of(store, file)?;
+    let pieces = (file.size - first_row).div_ceil(piece).max(1);
+    let length = (file.size - first_row).div_ceil(pieces);
+    let mut cuts: Vec<u64> = Vec::new();
+    for index in 1..pieces {
+        let target = first_row + index * length;
+        if cuts.last().is_some_and(|last| *last >= target) {
+            continue;
+        }
+        if let Some(cut) = near(&object, file.format, target, fields, options).await?
+            && cut < file.size
+        {
+            cuts.push(cut);
+        }
+    }
+    Ok((!cuts.is_empty()).then_some(Split { cuts, columns, rows: Vec::new() }))
+}
+
+/// The first position after `target` at which rows seem to begin.
+async fn near(
+    object: &PinnedObject,
+    format: Format,
+    target: u64,
+    fields: Option<usize>,
+    options: &ReadOptions,
+) -> Result<Option<u64>, ReadError> {
+    let mut look = FIRST_LOOK;
+    loop {
+        let end = (target + look).min(object.size);
+        let bytes = fetch_part(object, target..end, &options.io).await?;
+        let at_end = end == object.size;
+        let found = beginnings(format, &bytes)
+            .take(MOST_TRIED)
+            .filter(|&at| at_end || bytes.len() - at >= PROOF)
+            .find(|&at| is_readable(bytes.slice(at..), format, at_end, fields, options));
+        if let Some(at) = found {
+            return Ok(Some(target + at as u64));
+        }
+        if at_end || look >= LAST_LOOK {
+            return Ok(None);
+        }
+        look *= 2;
+    }
+}
+
+/// Where statements or records may begin: at the beginnings of lines.
+fn beginnings(format: Format, bytes: &[u8]) -> impl Iterator<Item = usize> {
+    memchr::memchr2_iter(b'\n', b'\r', bytes).map(|at| at + 1).filter(move |&at| {
+        let (before, after) = bytes.split_at(at);
+        match format {
+            Format::Sql => {
+                let statement_ended = before.trim_ascii_end().ends_with(b";");
+                let word = after.split(|byte| !byte.is_ascii_alphabetic()).next().unwrap_or_default();
+                statement_ended
+                    && (word.eq_ignore_ascii_case(b"INSERT") || word.eq_ignore_ascii_case(b"REPLACE"))
+            }
+            // Between the two characters of a line's end no record begins.
+            _ => !(after.is_empty() || before.ends_with(b"\r") && after.starts_with(b"\n")),
+        }
+    })
+}
+
+/// Whether the rows from here on can be read, and have as many values as the file's first.
+fn is_readable(
+    bytes: Bytes,
+    format: Format,
+    at_end: bool,
+    fields: Option<usize>,
+    options: &ReadOptions,
+) -> bool {
+    let mut options = options.clone();
+    options.csv.header = false;
+    let length = bytes.len().min(if at_end { usize::MAX } else { PROOF });
+    let proof = Cursor::new(bytes.slice(..length));
+    let Ok(mut reader) = RowReader::from_read(Box::new(proof), format, "probe", &options) else {
+        return false;
+    };
+    let (mut rows, mut fields) = (0, fields);
+    loop {
+        match reader.next() {
+            Ok(Some(row)) => {
+                // A CSV record that the look cut off is shorter.
+                let cut_off = !at_end && row.end as usize >= length;
+                if !cut_off && fields.is_some_and(|fields| fields != row.values.len()) {
+                    return false;
+                }
+                if format == Format::Csv {
+                    fields = fields.or(Some(row.values.len()));
+                }
+                rows += 1;
+            }
+            Ok(None) => return rows > 0,
+            // The look ends in the middle of a row.
+            Err(ReadError::PrematureEnd { .. }) => return rows > 0 && !at_end,
+            Err(_) => return false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use object_store::ObjectStoreExt as _;
+    use object_store::memory::InMemory;
+    use object_store::path::Path;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::chunks::{ChunkOptions, plan_chunks_with_splits};
+    use crate::discover::{Rules, discover};
+
+    struct Fixture {
+        runtime: tokio::runtime::Runtime,
+        store: Store,
+        file: DataFile,
+    }
+
+    fn fixture(name: &str, text: &str) -> Fixture {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let store = Store::new(Arc::new(InMemory::new()), Path::default(), "mem://x");
+        let path = store.path(name).unwrap();
+        runtime.block_on(store.object_store.put(&path, text.to_owned().into())).unwrap();
+        let dump = runtime.block_on(discover(&store, &Rules::default())).unwrap();
+        let file = dump.tables[0].data[0].clone();
+        Fixture { runtime, store, file }
+    }
+
+    impl Fixture {
+        fn rows_of(&self, chunk: &crate::Chunk, options: &ReadOptions) -> Result<Vec<String>, ReadError> {
+            let range = chunk.range(&self.file);
+            let mut reader = RowReader::open(&self.store, &self.file, range, options, self.runtime.handle())?;
+            if let Some(columns) = &chunk.columns {
+                reader = reader.with_columns(columns.clone());
+            }
+            let mut rows = Vec::new();
+            while let Some(row) = reader.next()? {
+                rows.push(String::from_utf8_lossy(row.text).into_owned());
+            }
+            Ok(rows)
+        }
+
+        /// All rows, piece by piece; the number of pieces.
+        fn by_pieces(&self, options: &ReadOptions, piece: u64) -> Result<(Vec<String>, usize), ReadError> {
+            let split = self.runtime.block_on(cut_by_looking(&self.store, &self.file, options, piece))?;
+            let files = std::slice::from_ref(&self.file);
+            let chunks = plan_chunks_with_splits(files, &[split], &ChunkOptions::default(), 0).unwrap();
+            let mut rows = Vec::new();
+            for chunk in &chunks {
+                rows.extend(self.rows_of(chunk, options)?);
+            }
+            Ok((rows, chunks.len()))
+        }
+    }
+
+    /// Statements of many rows each, larger than a look.
+    fn statements(count: usize, text: &str) -> String {
+        let mut sql = "/*!40101 SET NAMES binary*/;\n".to_owned();
+        for statement in 0..count {
+            sql.push_str("INSERT INTO `t` (`a`,`b`) VALUES\n");
+            let rows: Vec<String> =
+                (0..500).map(|row| format!("({},'{text}')", statement * 500 + row)).collect();
+            sql.push_str(&rows.join(",\n"));
+            sql.push_str(";\n");
+        }
+        sql
+    }
+
+    #[test]
+    fn a_dump_is_cut_between_statements() {
+        let text = statements(200, "some text that fills the row");
+        let it = fixture("d.t.sql", &text);
+        let options = ReadOptions::default();
+        let whole = it.by_pieces(&options, 1 << 40).unwrap();
+        assert_eq!((whole.0.len(), whole.1), (100_000, 1));
+        let pieces = it.by_pieces(&options, 400_000).unwrap();
+        assert_eq!(pieces.0, whole.0);
+        assert!(pieces.1 > 5, "{} pieces", pieces.1);
+    }
+
+    #[test]
+    fn records_with_line_ends_in_their_fields_are_cut_between_records() {
+        let mut text = "a,b\r\n".to_owned();
+        for row in 0..60_000 {
+            text.push_str(&format!("{row},\"two\r\nlines, \"\"quoted\"\"\"\r\n"));
+        }
+        let it = fixture("d.t.csv", &text);
+        let options = ReadOptions::default();
+        let whole = it.by_pieces(&options, 1 << 40).unwrap();
+        let pieces = it.by_pieces(&options, 200_000).unwrap();
+        assert_eq!(pieces.0, whole.0);
+        assert!(pieces.1 > 5, "{} pieces", pieces.1);
+    }
+
+    #[test]
+    fn a_cut_inside_a_string_is_an_error_and_never_a_loss() {
+        // Strings that hold statements which look right for longer than anybody looks.
+        let inner = "\nINSERT INTO `t` (`a`,`b`) VALUES\n(1,2);".repeat(20_000);
+        let text = format!("INSERT INTO `t` (`a`,`b`) VALUES\n(7,';{inner}');\n");
+        let it = fixture("d.t.sql", &text);
+        let options = ReadOptions::default();
+        assert_eq!(it.by_pieces(&options, 1 << 40).unwrap().0.len(), 1);
+        assert!(it.by_pieces(&options, 300_000).is_err());
+        let lines = "1,2\n".repeat(200_000);
+        let it = fixture("d.t.csv", &format!("a,b\n1,\"{lines}\"\n"));
+        assert!(it.by_pieces(&options, 200_000).is_err());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        #[test]
+        fn pieces_give_the_same_rows_or_an_error(
+            texts in proptest::collection::vec("[a-c,;()'\"\\\\\nINSERT ]{0,40}", 1..40),
+            piece in 50u64..2000,
+            repeat in 1usize..200,
+        ) {
+            let quoted = |text: &String, quote: &str| text.replace('\\', "\\\\").replace(quote, &quote.repeat(2));
+            let mut sql = String::new();
+            let mut csv = "x,y\n".to_owned();
+            for text in texts.iter().cycle().take(texts.len() * repeat) {
+                sql.push_str(&format!("INSERT INTO t VALUES (1,'{}');\n", quoted(text, "'")));
+                csv.push_str(&format!("1,\"{}\"\n", quoted(text, "\"")));
+            }
+            for (name, text) in [("d.t.sql", &sql), ("d.t.csv", &csv)] {
+                let it = fixture(name, text);
+                let options = ReadOptions::default();
+                let whole = it.by_pieces(&options, 1 << 40).unwrap();
+                prop_assert_eq!(whole.0.len(), texts.len() * repeat);
+                if let Ok(pieces) = it.by_pieces(&options, piece) {
+                    prop_assert_eq!(pieces.0, whole.0);
+                }
+            }
+        }
+    }
+}
