@@ -90,7 +90,8 @@ impl Speaker {
     async fn speak(&self, state: Option<WorkerState>) {
         let report = self.report(state);
         let ended = report.state == WorkerState::Done;
-        self.progress.metrics.set_state(report.jobs.len(), self.slots, report.state != WorkerState::Working);
+        let draining = report.state == WorkerState::Draining;
+        self.progress.metrics.set_state(report.jobs.len(), self.slots, draining);
         self.health.set("worker", if ended { None } else { stalled(&report, self.stall) });
         if let Err(error) = self.import.ledger.write_worker(&report).await {
             tracing::warn!(%error, "this worker's report could not be written; the work goes on");
