@@ -59,6 +59,31 @@ async fn a_scheduled_finalizer_looks_once_and_says_what_is_missing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_import_that_nobody_works_on_is_given_up_and_that_is_said() {
+    let split = Split::start(30).await;
+    split.run("plan").await.succeeded();
+    let port = free_port();
+    let mut arguments = vec!["finalize".to_owned(), format!("--status-addr=127.0.0.1:{port}")];
+    arguments.extend(split.flags.iter().cloned());
+    let mut environment = split.cloud.environment();
+    environment.push(("THUNDERHEAD_THUNDERHEAD__STALL_TIMEOUT", "1s".to_owned()));
+    let finalizer = Running::start(&arguments, &environment);
+    let turned = tokio::time::timeout(DEADLINE, async {
+        while page(&format!("http://127.0.0.1:{port}/health")).await.0 != 503 {}
+    });
+    turned.await.expect("health turns");
+    let ended = finalizer.wait().await;
+    ended.failed_with("TH0032", &["no job has finished for", "no worker has reported yet"]);
+    assert!(ended.err.contains("WARN"), "it was said before: {}", ended.err);
+    let status = split.run("status").await.succeeded();
+    assert!(
+        status.out.contains("state\tfailed\n") && status.out.contains("fault\tTH0032\t"),
+        "{}",
+        status.out
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_worker_shows_itself_while_it_works_and_a_watcher_sees_the_end() {
     let split = Split::start(30).await;
     split.run("plan").await.succeeded();

@@ -27,6 +27,12 @@ pub enum LogFormat {
 }
 
 impl LogArgs {
+    /// Without flags: what `THUNDERHEAD_LOG_FORMAT` says, for a command line that is not ours.
+    pub fn from_environment() -> Self {
+        let json = std::env::var("THUNDERHEAD_LOG_FORMAT").is_ok_and(|format| format == "json");
+        Self { log_format: if json { LogFormat::Json } else { LogFormat::Text } }
+    }
+
     /// Logs to standard error: `THUNDERHEAD_LOG` chooses levels, without it they are `default_level`.
     pub fn start(self, default_level: &str) {
         let filter =

@@ -85,8 +85,15 @@ impl Site {
         let bad = |error: std::io::Error| {
             Fault::new(Code::BadConfig, format!("lightning.status-addr: cannot listen at `{addr}`: {error}"))
         };
-        let host = if addr.starts_with(':') { format!("0.0.0.0{addr}") } else { addr.to_owned() };
-        let listener = tokio::net::TcpListener::bind(&host).await.map_err(bad)?;
+        let listener = if addr.starts_with(':') {
+            // IPv6's wildcard takes IPv4 too, where there is IPv6.
+            match tokio::net::TcpListener::bind(format!("[::]{addr}")).await {
+                Ok(listener) => listener,
+                Err(_) => tokio::net::TcpListener::bind(format!("0.0.0.0{addr}")).await.map_err(bad)?,
+            }
+        } else {
+            tokio::net::TcpListener::bind(addr).await.map_err(bad)?
+        };
         let addr = listener.local_addr().map_err(bad)?;
         tracing::info!(url = %format!("http://{addr}/"), "status page");
         let routes = self.routes();

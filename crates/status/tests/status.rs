@@ -244,6 +244,9 @@ async fn an_address_that_cannot_be_listened_at_is_named() {
     let world = World::new(10).await;
     let site = Site::new("it", &world.ledger, &world.env);
     assert!(site.serve("").await.unwrap().is_none());
+    let everywhere = site.serve(":0").await.unwrap().unwrap();
+    let health = format!("http://127.0.0.1:{}/health", everywhere.addr.port());
+    assert_eq!(reqwest::get(health).await.unwrap().status().as_u16(), 200);
     let found = site.serve("127.0.0.1:notaport").await.unwrap_err();
     assert!(found.code == Code::BadConfig && found.message.contains("127.0.0.1:notaport"), "{found}");
 }

@@ -2,7 +2,7 @@
 //!
 //! Counters only grow: work that is done twice counts twice. Totals of an import, where nothing counts
 //! twice, are the `thunderhead_import_…` gauges, which are read from its ledger. Every name is used by the
-//! dashboard or the alert rules in `infra/observability`, and the other way round (tested there).
+//! dashboard or the alert rules in `infra/observability`, and they use no other (a test holds them to it).
 
 mod import;
 mod worker;
