@@ -15,7 +15,7 @@ use crate::{Import, Progress, Stop, Worker};
 /// Longest wait for the last report.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
-/// Writes reports until [`Reporter::end`].
+/// Writes reports until [`Reporter::end`], or until it is dropped.
 pub(crate) struct Reporter {
     speaker: Arc<Speaker>,
     task: JoinHandle<()>,
@@ -60,13 +60,19 @@ impl Reporter {
     }
 
     /// Says that the worker is done.
-    pub(crate) async fn end(self) {
+    pub(crate) async fn end(mut self) {
         self.task.abort();
         // An aborted write must not come after the last one.
-        let _ = self.task.await;
+        let _ = (&mut self.task).await;
         if tokio::time::timeout(LAST_WORDS, self.speaker.speak(Some(WorkerState::Done))).await.is_err() {
             tracing::warn!("the last report could not be written in time");
         }
+    }
+}
+
+impl Drop for Reporter {
+    fn drop(&mut self) {
+        self.task.abort();
     }
 }
 

@@ -49,17 +49,7 @@ async fn watch(mut metadata: Metadata, stop: Stop, env: Env) {
     let mut answered = true;
     loop {
         match metadata.notice(env.now_micros()).await {
-            Ok(Some(notice)) => {
-                tracing::warn!(
-                    reason = notice.reason,
-                    seconds = notice.left.as_secs(),
-                    "the machine will be taken away; no more jobs are taken"
-                );
-                stop.drain();
-                env.sleep(notice.left * 3 / 4, "until jobs in hand are given back").await;
-                stop.set();
-                return;
-            }
+            Ok(Some(notice)) => return obey(&notice, &stop, &env).await,
             Ok(None) => answered = true,
             Err(message) => {
                 if answered {
@@ -70,6 +60,18 @@ async fn watch(mut metadata: Metadata, stop: Stop, env: Env) {
         }
         env.sleep(LOOK, "next look for a notice").await;
     }
+}
+
+/// Takes no more jobs, and gives those in hand back before the time is over.
+async fn obey(notice: &Notice, stop: &Stop, env: &Env) {
+    tracing::warn!(
+        reason = notice.reason,
+        seconds = notice.left.as_secs(),
+        "the machine will be taken away; no more jobs are taken"
+    );
+    stop.drain();
+    env.sleep(notice.left * 3 / 4, "until jobs in hand are given back").await;
+    stop.set();
 }
 
 /// Why and when the machine goes.
@@ -291,6 +293,19 @@ mod tests {
         assert_eq!(metadata.notice(0).await, Ok(None));
         double.set("instance/preempted", "TRUE");
         assert_eq!(metadata.notice(0).await.unwrap().unwrap().left, GCP_NOTICE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn jobs_in_hand_go_on_for_three_quarters_of_the_time() {
+        let (stop, env) = (Stop::default(), Env::seeded(1));
+        let notice = Notice { reason: "test".into(), left: Duration::from_secs(120) };
+        let (obeying, waiting) = (stop.clone(), env.clone());
+        let obeyed = tokio::spawn(async move { obey(&notice, &obeying, &waiting).await });
+        env.sleep(Duration::from_secs(89), "most of the time").await;
+        assert!(stop.is_draining() && !stop.is_set());
+        env.sleep(Duration::from_secs(2), "a little more").await;
+        assert!(stop.is_set());
+        obeyed.await.unwrap();
     }
 
     #[tokio::test]
