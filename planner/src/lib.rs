@@ -17,6 +17,7 @@ mod statement;
 
 pub use failure::plan_failed;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -251,11 +252,24 @@ impl Planner<'_> {
             Ok((zone, tidb.new_collation_enabled().await?))
         };
         let (zone, new_collation) = asked.await.map_err(|error| fault::of_cluster(&error))?;
-        let configured = &self.config.thunderhead.time_zone;
-        let time_zone =
-            if configured.is_empty() { zone.unwrap_or_else(|| "UTC".to_owned()) } else { configured.clone() };
+        // As Lightning: what expressions depend on is the target's, unless it is set for the session.
+        let set = &self.config.tidb.session_vars;
+        let own = |name: &str| {
+            set.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.clone())
+        };
+        let mut variables = BTreeMap::new();
+        for name in th_job::VARIABLES {
+            let value = match own(name) {
+                Some(value) => Some(value),
+                None => tidb.global_variable(name).await.map_err(|error| fault::of_cluster(&error))?,
+            };
+            variables.extend(value.map(|value| (name.to_owned(), value)));
+        }
+        let configured = Some(self.config.thunderhead.time_zone.clone()).filter(|zone| !zone.is_empty());
+        let time_zone = configured.or_else(|| own("time_zone")).or(zone).unwrap_or_else(|| "UTC".to_owned());
         let session = Session {
             sql_mode: self.config.tidb.sql_mode.clone(),
+            variables,
             time_zone,
             now_micros: self.env.now_seconds() * 1_000_000,
             new_collation,

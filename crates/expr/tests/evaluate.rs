@@ -3,6 +3,7 @@
 mod common;
 
 use common::{eval_in, lax};
+use th_types::Context;
 
 fn all(cases: &[(&str, &str)]) {
     let wrong: Vec<String> = cases
@@ -401,4 +402,43 @@ fn casts() {
         ("cast(d as year)", "2024"),
         ("cast(true as json)", "true"),
     ]);
+}
+
+/// What OpenSSL makes of the same text, folded key and initialization vector.
+const CIPHERS: [(&str, &str); 12] = [
+    ("aes-128-ecb", "1dca4018ffee1a81cbbad436d088aaef2ae7a5493e617bda2a82f709e6c89a65"),
+    ("aes-128-cbc", "a557b75f10db93afcfa43ff66428850fa81715550ca06fb0766bb539429ef9b1"),
+    ("aes-128-ofb", "2ee6dd40b593dc32a13d73128187120837b7cd32f9a4aa2dc34b8da73c5c"),
+    ("aes-128-cfb", "2ee6dd40b593dc32a13d7312818712080c0277d97ced27dcccfeb8f1e276"),
+    ("aes-192-ecb", "8dc918e18be6f8e3a7a362eedece00bbe67a7e3fe5ca9e98c1339b4bd23223c9"),
+    ("aes-192-cbc", "12e79c3488480b90b1b3af6c1df507df5a5eae24b0164df857a03193296e55c1"),
+    ("aes-192-ofb", "bf0abc22823cc65b05e133532531392e6075328e39af221512df3140c55b"),
+    ("aes-192-cfb", "bf0abc22823cc65b05e133532531392e2b7fe55a8bb65d6a1f17949bea2f"),
+    ("aes-256-ecb", "6fce67c2797b186042436cdc0b78fa8e43231c06d7d84835787c3df187d89df2"),
+    ("aes-256-cbc", "efc5b4af2ebfea803833461a955113a46ec0a5fc161ca985939a3733f8982c23"),
+    ("aes-256-ofb", "8f778ad363e71070c664cf838c139668a6620dcc4c1e8cd5f40ce672d23b"),
+    ("aes-256-cfb", "8f778ad363e71070c664cf838c1396680cc0494d34c261c7a5c4bf5452be"),
+];
+
+#[test]
+fn aes_follows_the_encryption_mode_of_the_session() {
+    let key = "'a key of thirty-seven characters long'";
+    let vector = "'0123456789abcdef'";
+    for (mode, coded) in CIPHERS {
+        let context = Context { block_encryption_mode: mode.into(), ..common::session("") };
+        let eval = |text: &str| match common::bind(text).eval(&common::row(), &context) {
+            Ok(value) => common::shown(&value),
+            Err(error) => format!("error {}", error.code),
+        };
+        let text = "'some text of thirty characters'";
+        let found = eval(&format!("lower(hex(aes_encrypt({text}, {key}, {vector})))"));
+        assert_eq!(found, coded, "{mode}");
+        let back = eval(&format!("aes_decrypt(unhex('{coded}'), {key}, {vector})"));
+        assert!(back.contains("some text of thirty characters"), "{mode}: {back}");
+        let short = eval(&format!("aes_encrypt({text}, {key}, 'short')"));
+        assert_eq!(short == "error 1882", !mode.ends_with("ecb"), "{mode}: {short}");
+        assert_eq!(eval(&format!("aes_encrypt(NULL, {key}, {vector})")), "NULL");
+    }
+    // Not what was encrypted with this key.
+    all(&[("aes_decrypt(unhex('00'), 'key')", "NULL"), ("aes_decrypt('sixteen bytes ...', 'key')", "NULL")]);
 }

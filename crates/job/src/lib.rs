@@ -10,7 +10,7 @@ mod session;
 
 pub use encode::{EncodedRow, JobContext, Sink, encode};
 pub use places::{index_name, places};
-pub use session::{context, encoder_options};
+pub use session::{VARIABLES, context, encoder_options};
 
 /// Bits of a tag that hold the row's offset; the others hold the chunk's number in the job.
 const OFFSET_BITS: u32 = 48;

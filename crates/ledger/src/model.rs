@@ -1,5 +1,6 @@
 //! The ledger's documents. All carry [`FORMAT`]; a reader refuses a newer one.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
@@ -91,6 +92,9 @@ pub struct Session {
     pub now_micros: i64,
     /// Whether the cluster uses the new collation framework.
     pub new_collation: bool,
+    /// Further variables that decide what expressions answer, such as `block_encryption_mode`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub variables: BTreeMap<String, String>,
 }
 
 /// A table to import.

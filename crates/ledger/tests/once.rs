@@ -31,6 +31,7 @@ fn plan(source: &str, jobs: u32) -> Plan {
             time_zone: "UTC".into(),
             now_micros: 1,
             new_collation: true,
+            variables: Default::default(),
         },
         read: th_dump::ReadOptions::default(),
         tables: Vec::new(),

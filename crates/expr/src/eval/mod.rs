@@ -6,6 +6,7 @@
 
 #![allow(clippy::unnecessary_wraps, reason = "one signature for all, so that the table can name them")]
 
+pub(crate) mod aes;
 pub(crate) mod arith;
 pub(crate) mod cast;
 pub(crate) mod coerce;

@@ -3,7 +3,7 @@
 use super::infer::*;
 use super::{Function, Kind};
 use crate::eval::{
-    arith, cast, compare, control, date_math, hash, json, math, net, pattern, string, string_more,
+    aes, arith, cast, compare, control, date_math, hash, json, math, net, pattern, string, string_more,
     string_search, time, vector,
 };
 
@@ -46,6 +46,8 @@ functions! {
     Pure "acos" 1 ..= 1 => math::acos, |s| s.real();
     Pure "adddate" 2 ..= 2 => date_math::date_add, |s| infer_date_sum(s);
     Pure "addtime" 2 ..= 2 => date_math::add_time, |s| infer_add_time(s);
+    Pure "aes_decrypt" 2 ..= 3 => aes::aes_decrypt, |s| { let n = s.flen(0); s.binary(n) };
+    Pure "aes_encrypt" 2 ..= 3 => aes::aes_encrypt, |s| { let n = s.flen(0); s.binary(if n < 0 { n } else { (n / 16 + 1) * 16 }) };
     Operator "and" 2 ..= 2 => compare::and, |s| s.boolean();
     Pure "any_value" 1 ..= 1 => control::coalesce, |s| s.merged(0, 1);
     Pure "ascii" 1 ..= 1 => string::ascii, |s| s.int(3);
