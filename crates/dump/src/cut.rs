@@ -15,7 +15,7 @@ use crate::error::ReadError;
 use crate::fetch::{PinnedObject, fetch_part};
 use crate::options::ReadOptions;
 use crate::row_reader::RowReader;
-use crate::split::{Split, header};
+use crate::split::{Split, cuts, header};
 use crate::store::Store;
 
 /// Bytes that are looked at first; doubled until a beginning is found.
@@ -53,20 +53,8 @@ pub async fn cut_by_looking(
         _ => (0, None, None),
     };
     let object = PinnedObject::of(store, file)?;
-    let pieces = (file.size - first_row).div_ceil(piece).max(1);
-    let length = (file.size - first_row).div_ceil(pieces);
-    let mut cuts: Vec<u64> = Vec::new();
-    for index in 1..pieces {
-        let target = first_row + index * length;
-        if cuts.last().is_some_and(|last| *last >= target) {
-            continue;
-        }
-        if let Some(cut) = near(&object, file.format, target, fields, options).await?
-            && cut < file.size
-        {
-            cuts.push(cut);
-        }
-    }
+    let near = async |target| near(&object, file.format, target, fields, options).await;
+    let cuts = cuts(first_row, file.size, piece, near).await?;
     Ok((!cuts.is_empty()).then_some(Split { cuts, columns, rows: Vec::new() }))
 }
 

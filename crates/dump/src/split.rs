@@ -57,20 +57,30 @@ pub async fn split_csv(
         if options.csv.header { header(store, file, options).await? } else { (0, None) };
 
     let object = PinnedObject::of(store, file)?;
-    let pieces = file.size.saturating_sub(header_end).div_ceil(piece).max(1);
-    let length = (file.size - header_end).div_ceil(pieces);
+    let near = async |target| after_terminator(&object, target, &terminator, options).await;
+    let cuts = cuts(header_end, file.size, piece, near).await?;
+    Ok(Some(Split { cuts, columns, rows: Vec::new() }))
+}
+
+/// Cuts `start..end` into pieces of about `piece` bytes at what `near` finds at or after their ends.
+pub(crate) async fn cuts(
+    start: u64,
+    end: u64,
+    piece: u64,
+    near: impl AsyncFn(u64) -> Result<Option<u64>, ReadError>,
+) -> Result<Vec<u64>, ReadError> {
+    let pieces = end.saturating_sub(start).div_ceil(piece).max(1);
+    let length = end.saturating_sub(start).div_ceil(pieces);
     let mut cuts: Vec<u64> = Vec::new();
     for index in 1..pieces {
-        let target = header_end + index * length;
+        let target = start + index * length;
         if cuts.last().is_some_and(|last| *last >= target) {
             continue;
         }
-        match after_terminator(&object, target, &terminator, options).await? {
-            Some(cut) if cut < file.size => cuts.push(cut),
-            _ => break,
-        }
+        let found = near(target).await?;
+        cuts.extend(found.filter(|&cut| cut < end));
     }
-    Ok(Some(Split { cuts, columns, rows: Vec::new() }))
+    Ok(cuts)
 }
 
 /// Where the first row begins, and the header's columns.
