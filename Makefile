@@ -6,7 +6,7 @@ export CARGO_TARGET_DIR ?= $(HOME)/.cache/thunderhead/target
 CARGO_JOBS ?= $(shell nproc)
 CARGO := cargo
 
-.PHONY: demo test lint bench docs infra setup
+.PHONY: demo test lint bench docs screenshot infra setup
 
 ## demo: import the sample dump into a fresh playground and verify it
 demo:
@@ -30,6 +30,10 @@ bench: setup
 ## docs: links of the manual
 docs:
 	docs/check
+
+## screenshot: the status page in headless Chromium, checked and kept for the manual
+screenshot:
+	THUNDERHEAD_BIN=$(CARGO_TARGET_DIR)/debug/thunderhead docs/screenshot
 
 ## infra: format, validity and tests of the Terraform modules
 infra:

@@ -14,6 +14,7 @@ mod sql;
 pub mod summary;
 mod verify;
 mod wait;
+mod workers;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +28,7 @@ use th_ledger::{
     Complete, ConflictStrategy, FORMAT, Failed, JobId, Ledger, Outcome, Plan, TableReport, Verdict,
 };
 use th_queue::Queue;
+use th_status::Health;
 
 /// What the finalizer works with. `T` is what was imported into: a cluster, a server, or either of both.
 pub struct Finalizer<'a, T = Cluster> {
@@ -44,6 +46,11 @@ pub struct Finalizer<'a, T = Cluster> {
     pub plan: &'a Plan,
     /// Time between two looks at the ledger.
     pub poll: Duration,
+    /// Look once: an import with open jobs is [`Code::NotFinished`](th_errors::Code::NotFinished) instead of
+    /// waited for.
+    pub once: bool,
+    /// Where it says that the import does not get on.
+    pub health: Health,
     /// Who this is, in the verdict.
     pub name: String,
 }
@@ -62,8 +69,20 @@ impl Finalizer<'_, Target> {
 impl<T> Finalizer<'_, T> {
     /// The same for one kind of target.
     fn of<'b, U>(&'b self, cluster: &'b U) -> Finalizer<'b, U> {
-        let &Self { config, env, ledger, ref queue, cluster: _, plan, poll, ref name } = self;
-        Finalizer { config, env, ledger, queue: Arc::clone(queue), cluster, plan, poll, name: name.clone() }
+        let &Self { config, env, ledger, ref queue, cluster: _, plan, poll, once, ref health, ref name } =
+            self;
+        Finalizer {
+            config,
+            env,
+            ledger,
+            queue: Arc::clone(queue),
+            cluster,
+            plan,
+            poll,
+            once,
+            health: health.clone(),
+            name: name.clone(),
+        }
     }
 
     async fn decide(&self, outcome: Outcome) -> Result<Verdict, Fault> {

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use th_connect::service::LogArgs;
 use th_finalizer::command::{FinalizeArgs, run};
 
 /// thunderhead finalize
@@ -10,10 +11,12 @@ use th_finalizer::command::{FinalizeArgs, run};
 #[command(version)]
 struct Command {
     #[command(flatten)]
+    log: LogArgs,
+    #[command(flatten)]
     args: FinalizeArgs,
 }
 
 fn main() -> ExitCode {
     let command = Command::parse();
-    th_connect::service::main(|env| run(command.args, env))
+    th_connect::service::main(command.log, |env| run(command.args, env))
 }

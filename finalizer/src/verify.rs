@@ -9,6 +9,7 @@ use th_connect::{LONG_STATEMENT, fault};
 use th_errors::{Code, Fault};
 use th_ledger::{Bases, ConflictStrategy, JobResult, Pairs, PlannedTable, TableReport};
 use th_schema::Table;
+use tracing::Instrument as _;
 
 use crate::Finalizer;
 use crate::fold::TableTotal;
@@ -24,7 +25,12 @@ pub(crate) async fn tables(
     let concurrency = usize::try_from(finalizer.config.tidb.checksum_table_concurrency).unwrap_or(2).max(1);
     let checked: Vec<(TableReport, Option<Fault>)> =
         futures::stream::iter((0u32..).zip(&finalizer.plan.tables).zip(totals))
-            .map(|((number, table), total)| check(finalizer, number, table, total, results))
+            .map(|((number, table), total)| {
+                let name = format!("{}.{}", table.db, table.name);
+                let import_id = finalizer.plan.import_id.as_str();
+                check(finalizer, number, table, total, results)
+                    .instrument(tracing::info_span!("verify", %import_id, table = %name))
+            })
             .buffered(concurrency)
             .try_collect()
             .await?;

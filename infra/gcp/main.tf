@@ -20,7 +20,8 @@ locals {
     local.queued ? { THUNDERHEAD_QUEUE = var.queue_url } : {},
   )
   target_arguments = "--tidb-host ${var.tidb_host} --tidb-port ${var.tidb_port} --tidb-status ${var.tidb_status_port} --tidb-user ${var.tidb_user}"
-  arguments        = local.queued ? "work --sort-dir /sort" : "import --source ${local.source_url} --sort-dir /sort ${local.target_arguments}"
+  notices          = var.spot ? " --spot-notices gcp" : ""
+  arguments        = "${local.queued ? "work --sort-dir /sort" : "import --source ${local.source_url} --sort-dir /sort ${local.target_arguments}"}${local.notices}"
 }
 
 # --- Ledger -------------------------------------------------------------------------------------
@@ -32,7 +33,7 @@ resource "google_storage_bucket" "ledger" {
   public_access_prevention    = "enforced"
   force_destroy               = var.force_destroy
 
-  # Objects are written once and never deleted by the services.
+  # Objects are written once, but for workers' reports, and never deleted by the services.
   soft_delete_policy {
     retention_duration_seconds = 0
   }
@@ -49,7 +50,7 @@ resource "google_storage_bucket" "ledger" {
   }
 }
 
-# --- Identity: reads the dump, reads and creates in the ledger, never deletes ---------------------
+# --- Identity: reads the dump, reads and creates in the ledger, replaces only workers' reports -----
 
 resource "google_service_account" "worker" {
   account_id   = "${var.name}-worker"
@@ -68,6 +69,18 @@ resource "google_storage_bucket_iam_member" "ledger" {
   bucket = google_storage_bucket.ledger.name
   role   = each.value
   member = google_service_account.worker.member
+}
+
+# To replace an object takes the permission to delete it.
+resource "google_storage_bucket_iam_member" "reports" {
+  bucket = google_storage_bucket.ledger.name
+  role   = "roles/storage.objectUser"
+  member = google_service_account.worker.member
+
+  condition {
+    title      = "workers-reports"
+    expression = "resource.name.startsWith(\"projects/_/buckets/${google_storage_bucket.ledger.name}/objects/ledger/${var.import_id}/workers/\")"
+  }
 }
 
 resource "google_project_iam_member" "logs" {

@@ -6,6 +6,8 @@ use th_connect::CommonArgs;
 use th_env::Env;
 use th_errors::Fault;
 use th_ledger::{Ledger, Plan};
+use th_status::Site;
+use tracing::Instrument as _;
 
 use crate::Planner;
 
@@ -43,7 +45,10 @@ pub async fn run(args: PlanArgs, env: Env) -> Result<(), Fault> {
     th_connect::required_queue(&config)?;
     let import_id = args.common.import_id.clone().unwrap_or_else(|| new_import_id(&env));
     let ledger = th_connect::ledger(&config, &import_id)?;
-    match plan(&config, &env, &import_id, &ledger).await {
+    let site = Site::new(&import_id, &ledger, &env);
+    let _server = site.serve(&config.lightning.status_addr).await?;
+    let span = tracing::info_span!("plan", %import_id);
+    match plan(&config, &env, &import_id, &ledger).instrument(span).await {
         Ok(plan) => {
             print(&plan, &ledger);
             Ok(())

@@ -38,6 +38,7 @@ use th_ledger::{
 };
 use th_queue::Queue;
 use th_schema::Table;
+use tracing::Instrument as _;
 
 use crate::schemas::Definitions;
 
@@ -289,7 +290,9 @@ impl Planner<'_> {
         let mut jobs = Vec::new();
         let sizes = jobs::JobSize::choose(self.config.thunderhead.job_size.0, &dump);
         for files in &dump.tables {
-            let planned = self.plan_table(files, &session, &read, sizes, tables.len(), &mut jobs).await?;
+            let span = tracing::info_span!("table", import_id = %self.import_id, table = %format!("{}.{}", files.db, files.table));
+            let planning = self.plan_table(files, &session, &read, sizes, tables.len(), &mut jobs);
+            let planned = planning.instrument(span).await?;
             tables.push(planned);
         }
         let first_commit_ts = self.give_timestamps(&mut jobs).await?;

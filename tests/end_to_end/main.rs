@@ -3,5 +3,6 @@
 mod bad_input;
 mod conflicts;
 mod dumps;
+mod operating;
 mod processes;
 mod sql;

@@ -7,14 +7,14 @@ use th_queue::{Queue, SqsOptions, SqsQueue, conformance};
 use th_tests::{Cloud, DEADLINE, Outcome, Running, Target, data, digests, expected};
 
 /// An import that is split over processes.
-struct Split {
-    cloud: Cloud,
-    target: Target,
-    flags: Vec<String>,
+pub(crate) struct Split {
+    pub(crate) cloud: Cloud,
+    pub(crate) target: Target,
+    pub(crate) flags: Vec<String>,
 }
 
 impl Split {
-    async fn start(queue_visibility: u32) -> Self {
+    pub(crate) async fn start(queue_visibility: u32) -> Self {
         Self::with(queue_visibility, "").await
     }
 
@@ -44,17 +44,18 @@ impl Split {
         Self { cloud, target, flags }
     }
 
-    fn spawn(&self, command: &str) -> Running {
-        let mut arguments = vec![command.to_owned()];
+    /// Starts a command, which may have flags of its own.
+    pub(crate) fn spawn(&self, command: &str) -> Running {
+        let mut arguments: Vec<String> = command.split(' ').map(str::to_owned).collect();
         arguments.extend(self.flags.iter().cloned());
         Running::start(&arguments, &self.cloud.environment())
     }
 
-    async fn run(&self, command: &str) -> Outcome {
+    pub(crate) async fn run(&self, command: &str) -> Outcome {
         self.spawn(command).wait().await
     }
 
-    async fn finished_jobs(&self) -> u64 {
+    pub(crate) async fn finished_jobs(&self) -> u64 {
         let mut arguments = vec!["status".to_owned(), "--json".to_owned()];
         arguments.extend(self.flags.iter().cloned());
         let outcome = Running::start(&arguments, &self.cloud.environment()).wait().await.succeeded();
@@ -62,13 +63,13 @@ impl Split {
         status["finished_jobs"].as_u64().expect("a number of jobs")
     }
 
-    async fn verify(&self) {
+    pub(crate) async fn verify(&self) {
         assert_eq!(digests(self.target.playground.tidb_port()).await, expected(&data("dumps/expected.json")));
     }
 }
 
 /// From some ingest on, a few take long.
-fn slow_ingests(skip: u32) -> Fault {
+pub(crate) fn slow_ingests(skip: u32) -> Fault {
     let effect = Effect::Delay { millis: 1_500 };
     Fault { on: RequestKind::Ingest, region: None, store: None, skip, times: 4, effect }
 }

@@ -9,8 +9,10 @@ use th_connect::{CommonArgs, fault};
 use th_env::Env;
 use th_errors::{Code, Fault};
 use th_queue::VisibilityOptions;
+use th_status::Site;
+use tracing::Instrument as _;
 
-use crate::{Assignment, Progress, Resources, Stop};
+use crate::{Assignment, Progress, Resources, Stop, watch_for_notices};
 
 /// Takes jobs of an import until it is over.
 #[derive(Debug, Clone, Args)]
@@ -28,6 +30,8 @@ pub async fn run(args: WorkArgs, env: Env) -> Result<(), Fault> {
     let import_id = args.common.required_import_id()?;
     th_connect::required_queue(&config)?;
     let ledger = th_connect::ledger(&config, import_id)?;
+    let site = Site::new(import_id, &ledger, &env);
+    let _server = site.serve(&config.lightning.status_addr).await?;
     let plan = ledger.plan().await.map_err(|error| fault::of_ledger(&error))?.ok_or_else(|| {
         Fault::new(
             Code::LedgerConflict,
@@ -44,10 +48,12 @@ pub async fn run(args: WorkArgs, env: Env) -> Result<(), Fault> {
     let queue = th_connect::queue(&config).await;
     let stop = Stop::default();
     stop_on_signals(stop.clone());
+    watch_for_notices(config.thunderhead.spot_notices, &stop, &env)?;
     let name = args.name.unwrap_or_else(worker_name);
     let progress = Arc::new(Progress::default());
-    let assignment = Assignment { env, plan, ledger, source, target, queue, progress, stop, name };
-    let finished = assignment.work(&config).await?;
+    let assignment = Assignment { env, plan, ledger, source, target, queue, progress, stop, site, name };
+    let span = tracing::info_span!("work", %import_id);
+    let finished = assignment.work(&config).instrument(span).await?;
     println!("finished\t{finished} jobs");
     Ok(())
 }
@@ -68,9 +74,13 @@ pub fn resources(config: &Config, sort_dir: &Path) -> Resources {
 
 /// Host name and process id.
 pub fn worker_name() -> String {
+    format!("{}-{}", host_name(), std::process::id())
+}
+
+pub(crate) fn host_name() -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let host = host.trim();
-    format!("{}-{}", if host.is_empty() { "worker" } else { host }, std::process::id())
+    if host.is_empty() { "worker" } else { host }.to_owned()
 }
 
 /// Sets the stop at the first SIGINT or SIGTERM.

@@ -8,10 +8,11 @@ use std::sync::Arc;
 use th_cluster::PairBuffer;
 use th_connect::fault;
 use th_errors::{Code, Fault};
-use th_ledger::Job;
+use th_ledger::{Job, Stage};
 use th_sorter::{SortError, Sorted, merge};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tracing::Instrument as _;
 
 use crate::Worker;
 use crate::conflicts::Collisions;
@@ -42,9 +43,11 @@ pub(crate) async fn run(
     let parts = vec![sorted];
     let total: u64 = parts.iter().map(Sorted::pair_bytes).sum();
     if total as f64 > region_bytes as f64 * SPLIT_FROM {
+        progress.enter(Stage::Split);
         let keys = Sorted::split_keys(&parts, region_bytes);
         import.split(&keys).await?;
     }
+    progress.enter(Stage::Ingest);
     let (sender, mut receiver) = mpsc::channel(1);
     let piece_bytes = usize::try_from(worker.resources.piece_bytes).unwrap_or(usize::MAX);
     let collisions = Collisions::new(import, job)?;
@@ -68,14 +71,15 @@ pub(crate) async fn run(
         ingested.pieces += 1;
         let ingester = import.ingester.clone();
         let (progress, commit_ts) = (Arc::clone(progress), job.commit_ts);
-        running.spawn(async move {
+        let ingest = async move {
             let stats = ingester
                 .ingest_range(piece.pairs(), commit_ts)
                 .await
                 .map_err(|error| fault::of_ingest(&error))?;
-            progress.ingested(stats.bytes);
+            progress.ingested(&stats);
             Ok(stats.refusals.values().sum())
-        });
+        };
+        running.spawn(ingest.in_current_span());
     }
     drop(receiver);
     while let Some(done) = running.join_next().await {

@@ -12,7 +12,6 @@ use th_sorter::SortOptions;
 use crate::Worker;
 use crate::encode::{self, EncodeTask, Encoded};
 use crate::ingest;
-use crate::progress::JobProgress;
 
 /// Does a job. Everything it returns but `worker`, times and retries is the same for every run.
 pub(crate) async fn run(
@@ -25,7 +24,9 @@ pub(crate) async fn run(
 ) -> Result<JobResult, Fault> {
     let import = &worker.import;
     let job = Arc::new(import.ledger.job(id).await.map_err(|error| fault::of_ledger(&error))?);
-    let progress = Arc::new(JobProgress::new(worker.progress.table(job.table), visibility.progress()));
+    let (planned, _) = import.table(job.table)?;
+    let name = format!("{}.{}", planned.db, planned.name);
+    let progress = worker.progress.start(&import.env, &job, &name, visibility.progress());
     let sort = SortOptions {
         dir: worker.resources.sort_dir.clone(),
         // Unique in the folder: a slot does one job at a time, and a run's file is gone with the run.
@@ -43,7 +44,8 @@ pub(crate) async fn run(
         runtime: tokio::runtime::Handle::current(),
     };
     let result = async {
-        let encoded = tokio::task::spawn_blocking(move || encode::run(&task))
+        let span = tracing::Span::current();
+        let encoded = tokio::task::spawn_blocking(move || span.in_scope(|| encode::run(&task)))
             .await
             .map_err(|error| Fault::new(Code::Internal, format!("encoding ended unexpectedly: {error}")))??;
         let Encoded { sorted, rows, rejected, rejects, pairs, bases, source_bytes } = encoded;

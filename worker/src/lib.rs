@@ -16,13 +16,15 @@ mod import;
 mod ingest;
 mod job;
 mod progress;
+mod report;
+mod spot;
 mod sql;
 mod upload;
 mod work;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
 use th_config::Config;
@@ -31,9 +33,13 @@ use th_errors::{Code, Fault};
 use th_ledger::{FORMAT, JobFailure, Put};
 use th_planner::JobMessage;
 use th_queue::{Message, Queue, Visibility, VisibilityOptions};
+use th_status::Health;
+use th_status::metrics::JobOutcome;
+use tracing::Instrument as _;
 
 pub use import::Import;
 pub use progress::{Progress, TableProgress};
+pub use spot::watch_for_notices;
 pub use sql::SqlImport;
 pub use work::{Assignment, Work};
 
@@ -59,19 +65,32 @@ pub struct Resources {
     pub max_receives: u32,
 }
 
-/// Told to all parts of a worker: finish nothing more, give jobs back.
+/// Told to all parts of a worker: first that no more jobs are taken, then that those in hand are given back.
 #[derive(Debug, Clone, Default)]
-pub struct Stop(Arc<AtomicBool>);
+pub struct Stop(Arc<AtomicU8>);
 
 impl Stop {
-    /// Asks for the stop.
-    pub fn set(&self) {
-        self.0.store(true, Ordering::Relaxed);
+    const DRAIN: u8 = 1;
+    const STOP: u8 = 2;
+
+    /// Asks that no more jobs are taken; those in hand go on.
+    pub fn drain(&self) {
+        self.0.fetch_max(Self::DRAIN, Ordering::Relaxed);
     }
 
-    /// Whether it was asked for.
+    /// Asks that jobs are given back.
+    pub fn set(&self) {
+        self.0.fetch_max(Self::STOP, Ordering::Relaxed);
+    }
+
+    /// Whether no more jobs are to be taken.
+    pub fn is_draining(&self) -> bool {
+        self.0.load(Ordering::Relaxed) >= Self::DRAIN
+    }
+
+    /// Whether jobs are to be given back.
     pub fn is_set(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.load(Ordering::Relaxed) >= Self::STOP
     }
 }
 
@@ -87,7 +106,9 @@ pub struct Worker<W = Import> {
     pub progress: Arc<Progress>,
     /// Told to stop.
     pub stop: Stop,
-    /// This worker's name in results and logs.
+    /// Where it says that it does not get on.
+    pub health: Health,
+    /// This worker's name in results, reports and logs.
     pub name: String,
 }
 
@@ -99,6 +120,13 @@ impl<W: Work> Worker<W> {
             // Nothing to do, so nothing is asked of the cluster.
             return Ok(0);
         }
+        let reporter = report::Reporter::start(&self);
+        let finished = self.run_leased(config).await;
+        reporter.end().await;
+        finished
+    }
+
+    async fn run_leased(self, config: &Config) -> Result<u64, Fault> {
         let lease = self.import.lease(config, &self.name).await?;
         let finished = self.run_slots().await;
         if let Some(lease) = lease
@@ -138,7 +166,7 @@ impl<W: Work> Worker<W> {
         quota: Option<&Arc<AtomicU64>>,
     ) -> Result<(), Fault> {
         let mut queue_failures = 0;
-        while !self.stop.is_set() {
+        while !self.stop.is_draining() {
             let messages = match self.queue.receive(1, POLL).await {
                 Ok(messages) => messages,
                 Err(error) if queue_failures < 5 => {
@@ -159,7 +187,9 @@ impl<W: Work> Worker<W> {
                 return Ok(());
             }
             for message in messages {
-                if self.take(slot, &message, quota).await? {
+                if self.stop.is_draining() {
+                    self.hand_back(&message, Duration::ZERO).await?;
+                } else if self.take(slot, &message, quota).await? {
                     finished.fetch_add(1, Ordering::Relaxed);
                 }
             }
@@ -182,11 +212,30 @@ impl<W: Work> Worker<W> {
         };
         if pointer.import_id != self.import.plan().import_id {
             tracing::warn!(import = %pointer.import_id, "a job of another import is left to its workers");
-            return match self.queue.extend(&message.receipt, Duration::ZERO).await {
-                Ok(()) | Err(th_queue::QueueError::StaleReceipt) => Ok(false),
-                Err(error) => Err(fault::of_queue(&error)),
-            };
+            return self.hand_back(message, Duration::ZERO).await.map(|()| false);
         }
+        let plan = self.import.plan();
+        let table = plan.tables.iter().find(|table| table.jobs.contains(&pointer.job.0));
+        let table = table.map(|table| format!("{}.{}", table.db, table.name));
+        let span = tracing::info_span!("job", import_id = %plan.import_id, job = %pointer.job, table = table.map(tracing::field::display));
+        self.work_on(slot, &pointer, message, quota).instrument(span).await
+    }
+
+    /// Lets a message come back to the queue after `delay`.
+    async fn hand_back(&self, message: &Message, delay: Duration) -> Result<(), Fault> {
+        match self.queue.extend(&message.receipt, delay).await {
+            Ok(()) | Err(th_queue::QueueError::StaleReceipt) => Ok(()),
+            Err(error) => Err(fault::of_queue(&error)),
+        }
+    }
+
+    async fn work_on(
+        &self,
+        slot: usize,
+        pointer: &JobMessage,
+        message: &Message,
+        quota: Option<&Arc<AtomicU64>>,
+    ) -> Result<bool, Fault> {
         let visibility = Visibility::start(
             Arc::clone(&self.queue),
             message,
@@ -203,40 +252,42 @@ impl<W: Work> Worker<W> {
             return Ok(false);
         }
         let started = self.import.env().now_micros();
-        tracing::info!(job = %pointer.job, receives = message.receives, slot, "job taken");
+        tracing::info!(receives = message.receives, slot, "job taken");
         let done = W::job(self, slot, pointer.job, started, &visibility, quota).await;
+        let ended = |outcome| self.progress.metrics.job(outcome);
         match done {
             Ok(result) => {
                 let put = ledger.write_result(&result).await.map_err(|error| fault::of_ledger(&error))?;
                 if let Put::Existing(other) = put {
                     let same = (other.rows, other.pairs) == (result.rows, result.pairs);
-                    tracing::info!(job = %pointer.job, other = %other.worker, same, "another run of the job was first");
+                    tracing::info!(other = %other.worker, same, "another run of the job was first");
                 }
                 visibility.acknowledge().await.map_err(|error| fault::of_queue(&error))?;
                 self.progress.finish_job(result.table);
-                tracing::info!(job = %pointer.job, rows = result.rows, pairs = result.pairs.pairs, "job done");
+                ended(JobOutcome::Done);
+                tracing::info!(rows = result.rows, pairs = result.pairs.pairs, "job done");
                 Ok(true)
             }
             Err(found) if found.code == Code::Interrupted => {
-                tracing::info!(job = %pointer.job, "job given back");
+                ended(JobOutcome::GivenBack);
+                tracing::info!("job given back");
                 visibility.give_back().await.map_err(|error| fault::of_queue(&error))?;
                 Ok(false)
             }
             Err(found) if found.is_retryable() && message.receives < self.resources.max_receives => {
-                tracing::warn!(job = %pointer.job, receives = message.receives, fault = %found.message, "job failed; it will be tried again");
+                ended(JobOutcome::Retried);
+                tracing::warn!(receives = message.receives, fault = %found.message, "job failed; it will be tried again");
                 let delay = self.import.env().backoff(
                     message.receives,
                     Duration::from_millis(250),
                     Duration::from_secs(30),
                 );
                 drop(visibility);
-                match self.queue.extend(&message.receipt, delay).await {
-                    Ok(()) | Err(th_queue::QueueError::StaleReceipt) => Ok(false),
-                    Err(error) => Err(fault::of_queue(&error)),
-                }
+                self.hand_back(message, delay).await.map(|()| false)
             }
             Err(found) => {
-                tracing::error!(job = %pointer.job, fault = %found.message, place = found.place, "job failed for good");
+                ended(JobOutcome::Failed);
+                tracing::error!(fault = %found.message, place = found.place, "job failed for good");
                 let failure = JobFailure {
                     format: FORMAT,
                     job: pointer.job,

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use th_connect::service::LogArgs;
 use th_worker::command::{WorkArgs, run};
 
 /// thunderhead work
@@ -10,10 +11,12 @@ use th_worker::command::{WorkArgs, run};
 #[command(version)]
 struct Command {
     #[command(flatten)]
+    log: LogArgs,
+    #[command(flatten)]
     args: WorkArgs,
 }
 
 fn main() -> ExitCode {
     let command = Command::parse();
-    th_connect::service::main(|env| run(command.args, env))
+    th_connect::service::main(command.log, |env| run(command.args, env))
 }

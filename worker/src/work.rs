@@ -13,6 +13,7 @@ use th_env::Env;
 use th_errors::Fault;
 use th_ledger::{JobId, JobResult, Ledger, Plan};
 use th_queue::{Queue, Visibility};
+use th_status::Site;
 
 use crate::command::resources;
 use crate::{Import, Progress, SqlImport, Stop, Worker, job};
@@ -105,6 +106,8 @@ pub struct Assignment {
     pub progress: Arc<Progress>,
     /// Told to stop.
     pub stop: Stop,
+    /// Shows the worker's state.
+    pub site: Site,
     /// The worker's name in results and logs.
     pub name: String,
 }
@@ -112,20 +115,22 @@ pub struct Assignment {
 impl Assignment {
     /// Works until the import is over or the stop is set. Returns the number of jobs finished here.
     pub async fn work(self, config: &Config) -> Result<u64, Fault> {
-        let Self { env, plan, ledger, source, target, queue, progress, stop, name } = self;
+        let Self { env, plan, ledger, source, target, queue, progress, stop, site, name } = self;
+        let health = site.health();
         match target {
             Target::Cluster(cluster) => {
                 let sort_dir = SortDir::create(config, &env)?;
+                site.show_worker(&progress.metrics, &sort_dir.path);
                 let resources = resources(config, &sort_dir.path);
                 let import = Import::new(env, config, plan, ledger, source, cluster, &sort_dir.path).await?;
                 let import = Arc::new(import);
-                Worker { import, queue, resources, progress, stop, name }.run(config).await
+                Worker { import, queue, resources, progress, stop, health, name }.run(config).await
             }
             Target::Server(server) => {
                 // Nothing is sorted.
                 let resources = resources(config, &PathBuf::new());
                 let import = Arc::new(SqlImport::new(env, config, plan, ledger, source, server)?);
-                Worker { import, queue, resources, progress, stop, name }.run(config).await
+                Worker { import, queue, resources, progress, stop, health, name }.run(config).await
             }
         }
     }

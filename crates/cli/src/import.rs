@@ -14,8 +14,10 @@ use th_ledger::{Ledger, Plan, Verdict};
 use th_planner::{Planner, command::new_import_id};
 use th_playground::{Playground, PlaygroundOptions};
 use th_queue::Queue;
+use th_status::Site;
 use th_worker::command::{stop_on_signals, worker_name};
-use th_worker::{Assignment, Progress, Stop};
+use th_worker::{Assignment, Progress, Stop, watch_for_notices};
+use tracing::Instrument as _;
 
 use crate::{playground, progress};
 
@@ -99,20 +101,28 @@ pub(crate) fn default_ledger() -> String {
 
 /// Plans, works and finalizes. An outcome that is decided, also a failed one, is `Ok`.
 pub async fn import(config: &Config, env: &Env, import_id: &str, ledger: &Ledger) -> Result<Verdict, Fault> {
+    let site = Site::new(import_id, ledger, env);
+    let server = site.serve(&config.lightning.status_addr).await?;
+    if let Some(server) = &server
+        && progress::on_terminal()
+    {
+        eprintln!("status page: http://{}/", server.addr);
+    }
     let planned = async {
         let source = th_connect::source(&config.mydumper.data_source_dir)?;
         let target = th_connect::target(config, None, true, env).await?;
         let queue = th_connect::queue(config).await;
         let planner =
             Planner { config, env, source: &source, cluster: &target, ledger, queue: &*queue, import_id };
-        let plan = planner.run().await?;
+        let plan = planner.run().instrument(tracing::info_span!("plan", %import_id)).await?;
         Ok((source, target, queue, plan))
     };
     let (source, target, queue, plan) = match planned.await {
         Ok(planned) => planned,
         Err(found) => return th_planner::plan_failed(config, env, import_id, ledger, found).await,
     };
-    let worked = work(config, env, ledger, source, &target, &queue, &plan);
+    site.show_import(Some(Arc::clone(&queue)));
+    let worked = work(config, env, ledger, source, &target, &queue, &plan, &site);
     let finalizer = Finalizer {
         config,
         env,
@@ -121,10 +131,13 @@ pub async fn import(config: &Config, env: &Env, import_id: &str, ledger: &Ledger
         cluster: &target,
         plan: &plan,
         poll: Duration::from_millis(200),
+        once: false,
+        health: site.health(),
         name: format!("finalizer-{}", env.uuid()),
     };
     let mut worked = std::pin::pin!(worked);
-    let mut finalized = std::pin::pin!(finalizer.run());
+    let mut finalized =
+        std::pin::pin!(finalizer.run().instrument(tracing::info_span!("finalize", %import_id)));
     // The worker ends before the finalizer, except when it is told to stop or cannot go on.
     let stopped = tokio::select! {
         verdict = &mut finalized => return verdict,
@@ -148,9 +161,11 @@ async fn work(
     target: &Target,
     queue: &Arc<dyn Queue>,
     plan: &Plan,
+    site: &Site,
 ) -> Result<bool, Fault> {
     let stop = Stop::default();
     stop_on_signals(stop.clone());
+    watch_for_notices(config.thunderhead.spot_notices, &stop, env)?;
     let progress = Arc::new(Progress::default());
     let _display = progress::Display::start(plan, Arc::clone(&progress), env.clone());
     let assignment = Assignment {
@@ -162,8 +177,9 @@ async fn work(
         queue: Arc::clone(queue),
         progress,
         stop: stop.clone(),
+        site: site.clone(),
         name: worker_name(),
     };
     assignment.work(config).await?;
-    Ok(stop.is_set())
+    Ok(stop.is_draining())
 }

@@ -11,6 +11,7 @@ mod inspect;
 mod lightning;
 mod playground;
 mod progress;
+mod queue;
 mod status;
 
 use std::process::ExitCode;
@@ -23,6 +24,8 @@ use th_errors::Code;
 #[derive(Debug, Parser)]
 #[command(name = "thunderhead", version, propagate_version = true)]
 struct Cli {
+    #[command(flatten)]
+    log: service::LogArgs,
     #[command(subcommand)]
     command: Command,
 }
@@ -49,6 +52,9 @@ enum Command {
     Config(config::ConfigCommand),
     /// Say how far an import is, from its ledger alone
     Status(Box<status::StatusArgs>),
+    /// Look at the job queue; send dead letters again
+    #[command(subcommand)]
+    Queue(queue::QueueCommand),
     /// Show what imports hold in the target cluster, or give it back
     #[command(subcommand)]
     Cluster(cluster::ClusterCommand),
@@ -76,20 +82,22 @@ pub fn main() -> ExitCode {
     if std::path::Path::new(&name).file_stem().is_some_and(|name| name == "tidb-lightning") {
         return lightning::main(args);
     }
-    match Cli::parse().command {
+    let Cli { log, command } = Cli::parse();
+    match command {
         Command::Import(args) => {
             // The progress display owns the terminal; the log speaks only of trouble.
-            service::log(if progress::on_terminal() { "warn" } else { "info" });
+            log.start(if progress::on_terminal() { "warn" } else { "info" });
             service::run(|env| import::run(*args, env))
         }
-        Command::Plan(args) => service::main(|env| th_planner::command::run(*args, env)),
-        Command::Work(args) => service::main(|env| th_worker::command::run(*args, env)),
-        Command::Finalize(args) => service::main(|env| th_finalizer::command::run(*args, env)),
+        Command::Plan(args) => service::main(log, |env| th_planner::command::run(*args, env)),
+        Command::Work(args) => service::main(log, |env| th_worker::command::run(*args, env)),
+        Command::Finalize(args) => service::main(log, |env| th_finalizer::command::run(*args, env)),
         Command::Lightning { flags } => lightning::main(flags),
         Command::Config(command) => config::run(command),
-        Command::Status(args) => service::main(|env| status::run(*args, env)),
-        Command::Cluster(command) => service::main(|env| cluster::run(command, env)),
-        Command::Playground(args) => service::main(|_| playground::run(args)),
+        Command::Status(args) => service::main(log, |env| status::run(*args, env)),
+        Command::Queue(command) => service::main(log, |env| queue::run(command, env)),
+        Command::Cluster(command) => service::main(log, |env| cluster::run(command, env)),
+        Command::Playground(args) => service::main(log, |_| playground::run(args)),
         Command::Inspect(command) => inspect::run(command),
         Command::Explain { code } => {
             print!("{}", code.page());

@@ -137,7 +137,7 @@ pub(crate) fn main(args: impl IntoIterator<Item = String>) -> ExitCode {
         println!("thunderhead {}", env!("CARGO_PKG_VERSION"));
         return ExitCode::SUCCESS;
     }
-    service::log(if progress::on_terminal() { "warn" } else { "info" });
+    service::LogArgs::from_environment().start(if progress::on_terminal() { "warn" } else { "info" });
     service::run(|env| run(flags, env))
 }
 

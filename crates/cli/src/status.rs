@@ -1,122 +1,121 @@
 //! `thunderhead status`: how far an import is, from its ledger alone.
 
+use std::io::{IsTerminal as _, Write as _};
+use std::time::Duration;
+
 use clap::Args;
-use serde::Serialize;
-use th_connect::{CommonArgs, fault};
+use th_connect::CommonArgs;
 use th_env::Env;
 use th_errors::{Code, Fault};
-use th_ledger::{JobId, Outcome};
+use th_status::{ImportStatus, Server, Site, State, Watcher, text};
+
+/// Time between two looks on a terminal.
+const REDRAW: Duration = Duration::from_secs(2);
+/// Time between two looks elsewhere.
+const LINE: Duration = Duration::from_secs(10);
 
 /// Reads the ledger and says how far the import is.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct StatusArgs {
     #[command(flatten)]
     common: CommonArgs,
-    /// As JSON
+    /// As JSON; with --watch, an object a line
     #[arg(long)]
     json: bool,
-}
-
-#[derive(Debug, Default, Serialize)]
-struct Status {
-    import_id: String,
-    state: &'static str,
-    jobs: u32,
-    finished_jobs: usize,
-    failed_jobs: usize,
-    rows: u64,
-    source_bytes: u64,
-    finished_bytes: u64,
-    tables: Vec<TableStatus>,
-    faults: Vec<Fault>,
-}
-
-#[derive(Debug, Serialize)]
-struct TableStatus {
-    table: String,
-    jobs: usize,
-    finished_jobs: usize,
-    source_bytes: u64,
+    /// Look until it is decided; the exit code is the outcome's
+    #[arg(long)]
+    watch: bool,
+    /// Serve a status page, /api/status and /metrics at HOST:PORT or :PORT, until Ctrl-C
+    #[arg(long, value_name = "ADDR")]
+    web: Option<String>,
 }
 
 /// Runs the command.
-pub(crate) async fn run(args: StatusArgs, _env: Env) -> Result<(), Fault> {
+pub(crate) async fn run(args: StatusArgs, env: Env) -> Result<(), Fault> {
     let config = args.common.load()?;
     let import_id = args.common.required_import_id()?;
     let ledger = th_connect::ledger(&config, import_id)?;
-    let read = |error| fault::of_ledger(&error);
-    let verdict = ledger.verdict().await.map_err(read)?;
-    let faults = match &verdict {
-        Some(verdict) => match &verdict.outcome {
-            Outcome::Failed(failed) => failed.faults.clone(),
-            Outcome::Complete(_) => Vec::new(),
-        },
-        None => Vec::new(),
+    let server = match &args.web {
+        Some(addr) => serve(Site::new(import_id, &ledger, &env), addr).await?,
+        None => None,
     };
-    let Some(plan) = ledger.plan().await.map_err(read)? else {
-        if faults.is_empty() {
-            return Err(Fault::new(Code::LedgerConflict, format!("{} holds no import", ledger.display())));
-        }
-        let failed = Status { import_id: import_id.to_owned(), state: "failed", faults, ..Status::default() };
-        return show(&failed, args.json);
-    };
-    let finished = ledger.finished_jobs().await.map_err(read)?;
-    let failed = ledger.failed_jobs().await.map_err(read)?;
-    let results = ledger.results(&finished).await.map_err(read)?;
-    let status = Status {
-        import_id: plan.import_id.clone(),
-        state: match &verdict {
-            Some(verdict) if matches!(verdict.outcome, Outcome::Complete(_)) => "complete",
-            Some(_) => "failed",
-            None if !failed.is_empty() => "failing",
-            None if finished.len() >= plan.jobs as usize => "verifying",
-            None => "working",
-        },
-        jobs: plan.jobs,
-        finished_jobs: finished.len(),
-        failed_jobs: failed.len(),
-        rows: results.iter().map(|result| result.rows).sum(),
-        source_bytes: plan.source_bytes,
-        finished_bytes: results.iter().map(|result| result.source_bytes).sum(),
-        tables: plan
-            .tables
-            .iter()
-            .map(|table| TableStatus {
-                table: format!("{}.{}", table.db, table.name),
-                jobs: table.jobs.len(),
-                finished_jobs: table
-                    .jobs
-                    .clone()
-                    .filter(|&job| finished.binary_search(&JobId(job)).is_ok())
-                    .count(),
-                source_bytes: table.source_bytes,
-            })
-            .collect(),
-        faults,
-    };
-    show(&status, args.json)
-}
-
-fn show(status: &Status, json: bool) -> Result<(), Fault> {
-    if json {
-        let text = serde_json::to_string_pretty(status)
-            .map_err(|error| Fault::new(Code::Internal, error.to_string()))?;
-        println!("{text}");
+    let watcher = Watcher::new(ledger, env.clone());
+    if args.watch {
+        return watch(&watcher, args.json, &env).await;
+    }
+    if server.is_some() {
+        let _ = tokio::signal::ctrl_c().await;
         return Ok(());
     }
-    println!(
-        "import\t{}\nstate\t{}\njobs\t{} of {} finished, {} failed",
-        status.import_id, status.state, status.finished_jobs, status.jobs, status.failed_jobs
-    );
-    println!("rows\t{}\nbytes\t{} of {}", status.rows, status.finished_bytes, status.source_bytes);
-    for table in &status.tables {
-        println!(
-            "table\t{}\t{} of {} jobs\t{} bytes",
-            table.table, table.finished_jobs, table.jobs, table.source_bytes
-        );
-    }
-    for found in &status.faults {
-        println!("fault\t{}\t{found}", found.code);
+    let status = watcher.status(Duration::ZERO).await?;
+    if args.json {
+        let text = serde_json::to_string_pretty(&*status).map_err(not_json)?;
+        println!("{text}");
+    } else {
+        print!("{}", text::lines(&status));
     }
     Ok(())
+}
+
+async fn serve(site: Site, addr: &str) -> Result<Option<Server>, Fault> {
+    site.show_import(None);
+    let server = site.serve(addr).await?;
+    if let Some(server) = &server {
+        println!("page\thttp://{}/", server.addr);
+    }
+    Ok(server)
+}
+
+fn not_json(error: serde_json::Error) -> Fault {
+    Fault::new(Code::Internal, format!("the status cannot be written as JSON: {error}"))
+}
+
+/// Looks until the import is decided; a failed one is an error.
+async fn watch(watcher: &Watcher, json: bool, env: &Env) -> Result<(), Fault> {
+    let redraw = std::io::stdout().is_terminal() && !json;
+    let mut shown = String::new();
+    let mut known = false;
+    loop {
+        let status = match watcher.status(Duration::ZERO).await {
+            Ok(status) => status,
+            // A ledger that was there comes back.
+            Err(found) if known && found.is_retryable() => {
+                tracing::warn!(fault = %found.message, "cannot look; trying again");
+                env.sleep(LINE, "the ledger cannot be read").await;
+                continue;
+            }
+            Err(found) => return Err(found),
+        };
+        known = true;
+        let now = if json {
+            serde_json::to_string(&*status).map_err(not_json)?
+        } else if redraw {
+            // Home, each line to its end, then whatever was below.
+            format!("\x1b[H{}\x1b[J", text::lines(&status).replace('\n', "\x1b[K\n"))
+        } else {
+            text::line(&status)
+        };
+        if redraw {
+            let clear = if shown.is_empty() { "\x1b[2J" } else { "" };
+            print!("{clear}{now}");
+            let _ = std::io::stdout().flush();
+        } else if now != shown {
+            println!("{now}");
+        }
+        shown = now;
+        if status.state.is_final() {
+            return outcome(&status);
+        }
+        env.sleep(if redraw { REDRAW } else { LINE }, "next look at the ledger").await;
+    }
+}
+
+fn outcome(status: &ImportStatus) -> Result<(), Fault> {
+    match status.state {
+        State::Failed => {
+            let unnamed = || Fault::new(Code::Internal, "the import failed without a reason");
+            Err(status.faults.first().cloned().unwrap_or_else(unnamed))
+        }
+        _ => Ok(()),
+    }
 }

@@ -37,7 +37,10 @@ const NOTES: &[(&str, &str)] = &[
         "without effect: the planner gives out row ids, nothing is kept in the target",
     ),
     ("lightning.server-mode", "not supported: start one `thunderhead` a task"),
-    ("lightning.status-addr", "without effect: progress is read from the ledger"),
+    (
+        "lightning.status-addr",
+        "serves /health, /metrics and a status page; Lightning's task API is not there",
+    ),
     ("lightning.table-concurrency", "without effect: there are no engines; see thunderhead.concurrency"),
     (
         "lightning.task-info-schema-name",

@@ -17,6 +17,18 @@ pub enum Ingest {
     Upload,
 }
 
+/// Whose metadata service says that the machine will be taken away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SpotNotices {
+    /// Nobody's.
+    Off,
+    /// EC2: spot interruptions, and the Auto Scaling group's wish.
+    Aws,
+    /// Compute Engine: preemption.
+    Gcp,
+}
+
 section! {
     /// `[thunderhead]`
     Thunderhead {
@@ -46,6 +58,8 @@ section! {
         ingest: Ingest = Ingest::Write,
         /// A job that makes no progress for so long is given to another worker.
         stall_timeout: Span = Span(Duration::from_mins(10)),
+        /// Whose notices that the machine will be taken away are watched for.
+        spot_notices: SpotNotices = SpotNotices::Off,
         /// The session time zone in which TIMESTAMP text is read; empty = the target's.
         time_zone: String = String::new(),
         /// A file with TiDB's password, such as a mounted secret; it wins over `tidb.password`.

@@ -59,6 +59,12 @@ pub struct CommonArgs {
     /// Jobs at once [thunderhead.concurrency]
     #[arg(long, value_name = "N")]
     pub concurrency: Option<usize>,
+    /// Serve /health, /metrics and a status page at HOST:PORT or :PORT [lightning.status-addr]
+    #[arg(long, value_name = "ADDR")]
+    pub status_addr: Option<String>,
+    /// Give jobs back when the machine is about to be taken away: off, aws, gcp [thunderhead.spot-notices]
+    #[arg(long, value_name = "CLOUD")]
+    pub spot_notices: Option<String>,
 }
 
 impl CommonArgs {
@@ -80,6 +86,8 @@ impl CommonArgs {
             ("tidb.password", &self.tidb_password),
             ("tidb.pd-addr", &self.pd_urls),
             ("tikv-importer.backend", &self.backend),
+            ("lightning.status-addr", &self.status_addr),
+            ("thunderhead.spot-notices", &self.spot_notices),
         ];
         for (key, value) in texts {
             set.extend(value.as_ref().map(|value| Override::new(key, value.as_str())));

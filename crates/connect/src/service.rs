@@ -3,24 +3,53 @@
 use std::future::Future;
 use std::process::ExitCode;
 
+use clap::{Args, ValueEnum};
 use th_env::Env;
 use th_errors::Fault;
 use tracing_subscriber::EnvFilter;
 
-/// Logs to standard error: `THUNDERHEAD_LOG` chooses levels (default `default_level`), and
-/// `THUNDERHEAD_LOG_FORMAT=json` the form.
-pub fn log(default_level: &str) {
-    let filter = EnvFilter::try_from_env("THUNDERHEAD_LOG").unwrap_or_else(|_| EnvFilter::new(default_level));
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
-    let json = std::env::var("THUNDERHEAD_LOG_FORMAT").is_ok_and(|format| format == "json");
-    // A second initialisation (in tests) changes nothing.
-    let _ = if json { builder.json().try_init() } else { builder.with_ansi(false).try_init() };
+/// How a process logs.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct LogArgs {
+    /// Form of the log, on standard error
+    #[arg(long, global = true, value_name = "FORM", env = "THUNDERHEAD_LOG_FORMAT", default_value = "text")]
+    log_format: LogFormat,
 }
 
-/// Runs a service on a fresh runtime; a fault goes to standard error and makes the exit code 1.
-pub fn main<F: Future<Output = Result<(), Fault>>>(work: impl FnOnce(Env) -> F) -> ExitCode {
-    log("info");
+/// Forms of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum LogFormat {
+    /// A line for people
+    #[default]
+    Text,
+    /// A JSON object a line; `span` has `import_id`, `job` and `table`
+    Json,
+}
+
+impl LogArgs {
+    /// Without flags: what `THUNDERHEAD_LOG_FORMAT` says, for a command line that is not ours.
+    pub fn from_environment() -> Self {
+        let json = std::env::var("THUNDERHEAD_LOG_FORMAT").is_ok_and(|format| format == "json");
+        Self { log_format: if json { LogFormat::Json } else { LogFormat::Text } }
+    }
+
+    /// Logs to standard error: `THUNDERHEAD_LOG` chooses levels, without it they are `default_level`.
+    pub fn start(self, default_level: &str) {
+        let filter =
+            EnvFilter::try_from_env("THUNDERHEAD_LOG").unwrap_or_else(|_| EnvFilter::new(default_level));
+        let builder =
+            tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+        // A second initialisation (in tests) changes nothing.
+        let _ = match self.log_format {
+            LogFormat::Json => builder.json().flatten_event(true).with_span_list(false).try_init(),
+            LogFormat::Text => builder.with_ansi(false).try_init(),
+        };
+    }
+}
+
+/// Runs a service on a fresh runtime; a fault goes to standard error and makes the exit code.
+pub fn main<F: Future<Output = Result<(), Fault>>>(log: LogArgs, work: impl FnOnce(Env) -> F) -> ExitCode {
+    log.start("info");
     run(work)
 }
 
@@ -37,7 +66,7 @@ pub fn run<F: Future<Output = Result<(), Fault>>>(work: impl FnOnce(Env) -> F) -
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) => {
             eprintln!("error[{}]: {fault}", fault.code);
-            ExitCode::FAILURE
+            ExitCode::from(fault.code.exit_code())
         }
     }
 }

@@ -82,6 +82,9 @@ pub enum Code {
     /// Nobody works on the import.
     #[serde(rename = "TH0032")]
     Stalled,
+    /// The import has open jobs.
+    #[serde(rename = "TH0033")]
+    NotFinished,
     /// The ledger cannot be read or written.
     #[serde(rename = "TH0040")]
     LedgerUnavailable,
@@ -123,6 +126,7 @@ impl Code {
         Code::ChecksumMismatch,
         Code::JobFailed,
         Code::Stalled,
+        Code::NotFinished,
         Code::LedgerUnavailable,
         Code::LedgerConflict,
         Code::QueueUnavailable,
@@ -154,6 +158,7 @@ impl Code {
             Code::ChecksumMismatch => "TH0030",
             Code::JobFailed => "TH0031",
             Code::Stalled => "TH0032",
+            Code::NotFinished => "TH0033",
             Code::LedgerUnavailable => "TH0040",
             Code::LedgerConflict => "TH0041",
             Code::QueueUnavailable => "TH0042",
@@ -171,6 +176,7 @@ impl Code {
             | Code::IngestFailed
             | Code::LedgerUnavailable
             | Code::QueueUnavailable
+            | Code::NotFinished
             | Code::Interrupted => Kind::TryAgain,
             Code::BadConfig
             | Code::SourceEmpty
@@ -230,6 +236,7 @@ impl Code {
                 "read the job's last error, remove its cause, then import again with another import id"
             }
             Code::Stalled => "look why no worker finished a job, then import again with another import id",
+            Code::NotFinished => "look again later; `thunderhead status` shows what it waits for",
             Code::LedgerUnavailable => {
                 "check the ledger URL and the credentials' permission to read and write it"
             }
@@ -240,6 +247,12 @@ impl Code {
             Code::Interrupted => "start it again; finished jobs are not repeated",
             Code::Internal => "please report it with the log",
         }
+    }
+
+    /// The exit code of a command that ends with it: 75 (`EX_TEMPFAIL`) where nothing is wrong and the same
+    /// command is to be run again later.
+    pub fn exit_code(self) -> u8 {
+        if self == Code::NotFinished { 75 } else { 1 }
     }
 
     /// The page of the manual.
@@ -266,6 +279,7 @@ impl Code {
             Code::ChecksumMismatch => include_str!("../../../docs/src/errors/TH0030.md"),
             Code::JobFailed => include_str!("../../../docs/src/errors/TH0031.md"),
             Code::Stalled => include_str!("../../../docs/src/errors/TH0032.md"),
+            Code::NotFinished => include_str!("../../../docs/src/errors/TH0033.md"),
             Code::LedgerUnavailable => include_str!("../../../docs/src/errors/TH0040.md"),
             Code::LedgerConflict => include_str!("../../../docs/src/errors/TH0041.md"),
             Code::QueueUnavailable => include_str!("../../../docs/src/errors/TH0042.md"),

@@ -100,6 +100,16 @@ impl Layout {
         self.root.clone().join("rejects").join(format!("{job}.json"))
     }
 
+    /// The folder of workers' reports.
+    pub fn workers(&self) -> Path {
+        self.root.clone().join("workers")
+    }
+
+    /// A worker's report; what a path cannot hold of the name is escaped.
+    pub fn worker(&self, name: &str) -> Path {
+        self.workers().join(format!("{name}.json"))
+    }
+
     /// The fenced outcome.
     pub fn verdict(&self) -> Path {
         self.root.clone().join("verdict.json")

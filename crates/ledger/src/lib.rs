@@ -14,13 +14,16 @@
 //!     rejects/00000042.json   rows left out, with place and reason       (worker)
 //!     verdict.json            the outcome, fenced                        (one finalizer)
 //!     COMPLETE.json | FAILED.json   the outcome, for everybody else      (finalizer)
+//!     workers/<name>.json     what a worker is at: written over and over (that worker)
 //! ```
-//! Every object is written once, by conditional put; a second writer reads the first one's and agrees
-//! with it. There is no other database: progress, status, resume and audit all read these objects.
+//! Every object but the last is written once, by conditional put; a second writer reads the first one's
+//! and agrees with it. There is no other database: progress, status, resume and audit all read these
+//! objects. Workers' reports are for people and for patience: no outcome depends on them.
 
 mod layout;
 mod model;
 mod store;
+mod worker;
 
 pub use layout::{JobId, Layout};
 pub use model::{
@@ -29,3 +32,4 @@ pub use model::{
     SqlPlan, TableReport, Target, Verdict,
 };
 pub use store::{Ledger, LedgerError, Put};
+pub use worker::{JobInHand, REPORT_EVERY, SILENT_AFTER, Stage, WorkerReport, WorkerState};

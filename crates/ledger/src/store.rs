@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     Complete, Conflict, FORMAT, Failed, Job, JobFailure, JobId, JobResult, Layout, Outcome, Plan, Reject,
-    Resolution, Verdict,
+    Resolution, Verdict, WorkerReport,
 };
 
 /// Requests in flight while many objects are read or written.
@@ -328,6 +328,35 @@ impl Ledger {
     pub async fn write_rejects(&self, job: JobId, rejects: &[Reject]) -> Result<(), LedgerError> {
         let body = serde_json::to_vec_pretty(rejects).unwrap_or_default();
         self.create(&self.layout.rejects(job), Bytes::from(body)).await.map(|_| ())
+    }
+
+    /// Writes a worker's report over its last one.
+    pub async fn write_worker(&self, report: &WorkerReport) -> Result<(), LedgerError> {
+        let path = self.layout.worker(&report.worker);
+        let body = Bytes::from(serde_json::to_vec_pretty(report).unwrap_or_default());
+        self.store.put(&path, PutPayload::from(body)).await.map_err(self.store_error("write", &path))?;
+        Ok(())
+    }
+
+    /// The last report of every worker that made one, by name. What cannot be understood is left out:
+    /// these documents are advice.
+    pub async fn workers(&self) -> Result<Vec<WorkerReport>, LedgerError> {
+        let folder = self.layout.workers();
+        let found: Vec<_> =
+            self.store.list(Some(&folder)).try_collect().await.map_err(self.store_error("list", &folder))?;
+        let mut reports: Vec<WorkerReport> = futures::stream::iter(found)
+            .map(|object| async move {
+                match self.get(&object.location).await {
+                    Err(LedgerError::Damaged { .. } | LedgerError::NewerFormat { .. }) => Ok(None),
+                    read => read,
+                }
+            })
+            .buffer_unordered(CONCURRENCY)
+            .try_filter_map(|report| async move { Ok(report) })
+            .try_collect()
+            .await?;
+        reports.sort_by(|left, right| left.worker.cmp(&right.worker));
+        Ok(reports)
     }
 
     /// Decides the outcome. If another finalizer was first, theirs is returned and stands.

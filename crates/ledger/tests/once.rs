@@ -8,7 +8,7 @@ use object_store::{ObjectStore, ObjectStoreExt as _, PutPayload};
 use th_errors::{Code, Fault};
 use th_ledger::{
     Backend, Bases, Chunk, FORMAT, Failed, Job, JobFailure, JobId, JobResult, Ledger, LedgerError, Outcome,
-    Pairs, Plan, Put, Session, Target, Verdict,
+    Pairs, Plan, Put, Session, Target, Verdict, WorkerReport, WorkerState,
 };
 
 fn ledger() -> (Arc<InMemory>, Ledger) {
@@ -215,4 +215,33 @@ async fn a_store_proves_that_it_refuses_to_overwrite() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = object_store::local::LocalFileSystem::new_with_prefix(folder.path()).expect("a store");
     Ledger::new(Arc::new(store), &Path::default(), "folder", "it").probe().await.expect("a folder refuses");
+}
+
+fn report(worker: &str, finished_jobs: u64) -> WorkerReport {
+    WorkerReport {
+        format: FORMAT,
+        worker: worker.into(),
+        host: "host".into(),
+        version: "1".into(),
+        state: WorkerState::Working,
+        started_micros: 1,
+        seen_micros: 2,
+        slots: 2,
+        finished_jobs,
+        jobs: Vec::new(),
+    }
+}
+
+#[tokio::test]
+async fn a_workers_report_replaces_its_last_one_and_only_its_own() {
+    let (store, ledger) = ledger();
+    assert_eq!(ledger.workers().await.unwrap(), []);
+    for (worker, finished) in [("b", 1), ("a/../verdict", 2), ("b", 3)] {
+        ledger.write_worker(&report(worker, finished)).await.unwrap();
+    }
+    let broken = Path::from("runs/it/workers/c.json");
+    store.put(&broken, PutPayload::from_static(b"{")).await.unwrap();
+    let reports = ledger.workers().await.unwrap();
+    assert_eq!(reports, [report("a/../verdict", 2), report("b", 3)]);
+    assert_eq!(ledger.verdict().await.unwrap(), None, "a name does not leave the folder");
 }

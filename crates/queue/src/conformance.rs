@@ -23,6 +23,7 @@ pub async fn run<F: Future<Output = Box<dyn Queue>>>(
     an_extended_message_stays_hidden(&*make().await, visibility).await;
     a_message_given_back_returns_at_once(&*make().await).await;
     too_many_receptions_make_a_dead_letter(&*make().await, max_receives).await;
+    dead_letters_are_sent_again_if_they_are_wanted(&*make().await, max_receives).await;
     waiting_ends_without_messages(&*make().await).await;
 }
 
@@ -77,8 +78,9 @@ async fn a_message_given_back_returns_at_once(queue: &dyn Queue) {
     queue.acknowledge(&again[0].receipt).await.expect("acknowledge");
 }
 
-async fn too_many_receptions_make_a_dead_letter(queue: &dyn Queue, max_receives: u32) {
-    queue.send(&["poison".into()]).await.expect("send");
+/// Sends a message and receives it as often as is allowed.
+async fn poison(queue: &dyn Queue, body: &str, max_receives: u32) {
+    queue.send(&[body.into()]).await.expect("send");
     for _ in 0..max_receives {
         let messages = queue.receive(1, Duration::from_secs(2)).await.expect("receive");
         assert_eq!(messages.len(), 1);
@@ -87,12 +89,29 @@ async fn too_many_receptions_make_a_dead_letter(queue: &dyn Queue, max_receives:
             Err(error) => panic!("{error}"),
         }
     }
+}
+
+async fn too_many_receptions_make_a_dead_letter(queue: &dyn Queue, max_receives: u32) {
+    poison(queue, "poison", max_receives).await;
     assert!(
         queue.receive(1, Duration::from_secs(1)).await.expect("receive").is_empty(),
         "came once too often"
     );
     assert_eq!(queue.depth().await.expect("depth").dead, 1);
     assert_eq!(queue.dead_letters(10).await.expect("dead letters"), ["poison"]);
+}
+
+async fn dead_letters_are_sent_again_if_they_are_wanted(queue: &dyn Queue, max_receives: u32) {
+    for body in ["ours", "theirs"] {
+        poison(queue, body, max_receives).await;
+        assert!(queue.receive(1, Duration::from_secs(1)).await.expect("receive").is_empty());
+    }
+    assert_eq!(queue.redrive(&|body| body == "ours").await.expect("redrive"), 1);
+    let messages = queue.receive(10, Duration::from_secs(2)).await.expect("receive");
+    assert_eq!(messages.len(), 1);
+    assert_eq!((messages[0].body.as_str(), messages[0].receives), ("ours", 1));
+    queue.acknowledge(&messages[0].receipt).await.expect("acknowledge");
+    assert_eq!(queue.dead_letters(10).await.expect("dead letters"), ["theirs"]);
 }
 
 async fn waiting_ends_without_messages(queue: &dyn Queue) {

@@ -49,7 +49,7 @@ pub enum QueueError {
     /// The service answered with an error or not at all.
     #[error("cannot {action} on queue {queue}: {message}")]
     Service {
-        /// `send`, `receive`, `extend`, `acknowledge`, `inspect`.
+        /// `send`, `receive`, `extend`, `acknowledge`, `inspect`, `redrive`.
         action: &'static str,
         /// The queue's URL or name.
         queue: String,
@@ -89,9 +89,15 @@ pub trait Queue: Send + Sync {
     /// About how many messages there are.
     fn depth(&self) -> BoxFuture<'_, Result<Depth, QueueError>>;
 
-    /// Up to `max` bodies of dead letters, left where they are where the service can (SQS hides them
-    /// for a moment).
+    /// Up to `max` bodies of dead letters, which stay where they are.
     fn dead_letters(&self, max: usize) -> BoxFuture<'_, Result<Vec<String>, QueueError>>;
+
+    /// Sends the dead letters that are `wanted` by their bodies again, as fresh messages, and returns their
+    /// number. The others stay where they are. On an error some may be both sent and dead.
+    fn redrive<'a>(
+        &'a self,
+        wanted: &'a (dyn Fn(&str) -> bool + Send + Sync),
+    ) -> BoxFuture<'a, Result<u64, QueueError>>;
 
     /// The queue's name for messages and logs.
     fn name(&self) -> &str;

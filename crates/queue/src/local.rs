@@ -147,6 +147,22 @@ impl Queue for LocalQueue {
         async move { Ok(dead) }.boxed()
     }
 
+    fn redrive<'a>(
+        &'a self,
+        wanted: &'a (dyn Fn(&str) -> bool + Send + Sync),
+    ) -> BoxFuture<'a, Result<u64, QueueError>> {
+        let moved = self.with_state(|state| {
+            let (again, dead): (Vec<String>, Vec<String>) =
+                std::mem::take(&mut state.dead).into_iter().partition(|body| wanted(body));
+            state.dead = dead;
+            let moved = again.len() as u64;
+            state.waiting.extend(again.into_iter().map(|body| (body, 0)));
+            moved
+        });
+        self.arrived.notify_waiters();
+        async move { Ok(moved) }.boxed()
+    }
+
     fn name(&self) -> &str {
         "in-process"
     }

@@ -22,6 +22,9 @@ const LONGEST_POLL: Duration = Duration::from_secs(20);
 /// Longest visibility timeout.
 const LONGEST_VISIBILITY: Duration = Duration::from_secs(12 * 3600);
 
+/// Time in which a pass over the dead letters meets each of them once.
+const DEAD_LETTER_PASS: Duration = Duration::from_secs(300);
+
 /// How to reach a queue.
 #[derive(Debug, Clone, Default)]
 pub struct SqsOptions {
@@ -119,6 +122,43 @@ impl SqsQueue {
             .await
             .map_err(|error| self.error("inspect", error))?;
         Ok(answer.queue_url)
+    }
+}
+
+impl SqsQueue {
+    /// Bodies and receipts of some dead letters, which are hidden for [`DEAD_LETTER_PASS`]; none if there
+    /// are no others.
+    async fn receive_dead(
+        &self,
+        url: &str,
+        action: &'static str,
+    ) -> Result<Vec<(String, String)>, QueueError> {
+        let answer = self
+            .client
+            .receive_message()
+            .queue_url(url)
+            .max_number_of_messages(BATCH as i32)
+            .visibility_timeout(DEAD_LETTER_PASS.as_secs() as i32)
+            // A long poll asks all of the queue's servers: no answer means that there is nothing.
+            .wait_time_seconds(1)
+            .send()
+            .await
+            .map_err(|error| self.error(action, error))?;
+        let messages = answer.messages.unwrap_or_default();
+        Ok(messages
+            .into_iter()
+            .filter_map(|message| Some((message.body?, message.receipt_handle?)))
+            .collect())
+    }
+
+    /// Ends the hiding of dead letters; those for which that fails come back by themselves.
+    async fn show_again(&self, url: &str, receipts: Vec<String>) {
+        for receipt in receipts {
+            let show = self.client.change_message_visibility().queue_url(url).receipt_handle(receipt);
+            if let Err(error) = show.visibility_timeout(0).send().await {
+                tracing::debug!(error = %DisplayErrorContext(&error), "a dead letter stays hidden for a while");
+            }
+        }
     }
 }
 
@@ -255,25 +295,47 @@ impl Queue for SqsQueue {
     fn dead_letters(&self, max: usize) -> BoxFuture<'_, Result<Vec<String>, QueueError>> {
         async move {
             let Some(url) = self.dead_letter_url().await? else { return Ok(Vec::new()) };
-            let mut bodies = Vec::new();
-            while bodies.len() < max {
-                let answer = self
-                    .client
-                    .receive_message()
-                    .queue_url(&url)
-                    .max_number_of_messages(BATCH as i32)
-                    .visibility_timeout(5)
-                    .send()
-                    .await
-                    .map_err(|error| self.error("inspect", error))?;
-                let messages = answer.messages.unwrap_or_default();
-                if messages.is_empty() {
+            let mut found = Vec::new();
+            while found.len() < max {
+                let dead = self.receive_dead(&url, "inspect").await?;
+                if dead.is_empty() {
                     break;
                 }
-                bodies.extend(messages.into_iter().filter_map(|message| message.body));
+                found.extend(dead);
             }
+            let (mut bodies, receipts): (Vec<String>, Vec<String>) = found.into_iter().unzip();
+            self.show_again(&url, receipts).await;
             bodies.truncate(max);
             Ok(bodies)
+        }
+        .boxed()
+    }
+
+    fn redrive<'a>(
+        &'a self,
+        wanted: &'a (dyn Fn(&str) -> bool + Send + Sync),
+    ) -> BoxFuture<'a, Result<u64, QueueError>> {
+        async move {
+            let Some(url) = self.dead_letter_url().await? else { return Ok(0) };
+            let (mut moved, mut others) = (0, Vec::new());
+            loop {
+                let dead = self.receive_dead(&url, "redrive").await?;
+                if dead.is_empty() {
+                    break;
+                }
+                for (body, receipt) in dead {
+                    if !wanted(&body) {
+                        others.push(receipt);
+                        continue;
+                    }
+                    self.send(&[body]).await?;
+                    let delete = self.client.delete_message().queue_url(&url).receipt_handle(receipt);
+                    delete.send().await.map_err(|error| self.error("redrive", error))?;
+                    moved += 1;
+                }
+            }
+            self.show_again(&url, others).await;
+            Ok(moved)
         }
         .boxed()
     }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use th_env::Env;
+use tracing::Instrument as _;
 
 use crate::{Message, Queue, QueueError};
 
@@ -42,14 +43,15 @@ impl Visibility {
     pub fn start(queue: Arc<dyn Queue>, message: &Message, options: VisibilityOptions, env: Env) -> Self {
         let progress = Arc::new(AtomicU64::new(0));
         let lost = Arc::new(AtomicBool::new(false));
-        let heartbeat = tokio::spawn(beat(
+        let beating = beat(
             Arc::clone(&queue),
             message.receipt.clone(),
             options,
             env,
             Arc::clone(&progress),
             Arc::clone(&lost),
-        ));
+        );
+        let heartbeat = tokio::spawn(beating.in_current_span());
         Self { receipt: message.receipt.clone(), queue, progress, lost, heartbeat }
     }
 

@@ -85,6 +85,10 @@ check("a worker that failed stays, so that it is started again", machine.code ==
 machine = on(identity, "thunderhead-worker", draining=True)
 check("a worker that was drained leaves the leaving to the group", machine.code == 0 and leave not in machine.calls(), machine)
 
+machine = on(identity | {"autoscaling/target-lifecycle-state": "Terminated"}, "thunderhead-worker")
+check("a worker that saw the notice before the watcher leaves the leaving to the group",
+      machine.code == 0 and leave not in machine.calls(), machine)
+
 machine = on({}, "thunderhead-worker")
 check("without metadata nothing is started", machine.code == 1 and "docker run" not in machine.calls(), machine)
 
@@ -94,8 +98,9 @@ check("an instance in service is left alone", machine.code is None and machine.c
 for reason in [{"autoscaling/target-lifecycle-state": "Terminated"}, {"spot/instance-action": '{"action": "terminate"}'}]:
     machine = on(identity | reason, "thunderhead-drain")
     calls = machine.calls().splitlines()
-    check(f"{reason}: the worker is stopped, then the hook is completed", machine.code == 0 and len(calls) == 2
-          and calls[0] == "systemctl stop thunderhead-worker" and calls[1].startswith(done), machine)
+    check(f"{reason}: the worker may end by itself, is stopped, then the hook is completed", machine.code == 0
+          and calls[:2] == ["docker wait thunderhead-worker", "systemctl stop thunderhead-worker"]
+          and len(calls) == 3 and calls[2].startswith(done), machine)
     check(f"{reason}: the worker knows that it is drained", (machine.root / "run" / "draining").exists(), machine)
 
 for failure in failures:

@@ -247,7 +247,7 @@ run "commands_carry_what_the_binary_wants_and_no_secret" {
     error_message = "the planner's command"
   }
   assert {
-    condition     = strcontains(local.user_data, " work --config /etc/thunderhead/thunderhead.toml --sort-dir /sort --name \"$instance\" --pd-urls pd-0:2379,pd-1:2379 --concurrency 6\n")
+    condition     = strcontains(local.user_data, " work --config /etc/thunderhead/thunderhead.toml --sort-dir /sort --name \"$instance\" --spot-notices aws --pd-urls pd-0:2379,pd-1:2379 --concurrency 6\n")
     error_message = "the worker's command"
   }
   assert {

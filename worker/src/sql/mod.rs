@@ -14,14 +14,14 @@ mod write;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use th_cluster::ImportLease;
+use th_cluster::{ImportLease, IngestStats};
 use th_config::Config;
 use th_connect::fault;
 use th_dump::Store;
 use th_env::Env;
 use th_errors::{Code, Fault};
 use th_ledger::{
-    Backend, Bases, FORMAT, Job, JobId, JobResult, Ledger, Pairs, Plan, PlannedTable, Reject, SqlPlan,
+    Backend, Bases, FORMAT, Job, JobId, JobResult, Ledger, Pairs, Plan, PlannedTable, Reject, SqlPlan, Stage,
 };
 use th_mysql::{Books, Position, Progress, Server};
 use th_queue::Visibility;
@@ -156,7 +156,11 @@ impl Work for SqlImport {
     ) -> Result<JobResult, Fault> {
         let import = &worker.import;
         let job = Arc::new(import.ledger.job(id).await.map_err(|error| fault::of_ledger(&error))?);
-        let progress = JobProgress::new(worker.progress.table(job.table), visibility.progress());
+        let table = import.table(&job)?;
+        let name = format!("{}.{}", table.db, table.name);
+        let progress = worker.progress.start(&import.env, &job, &name, visibility.progress());
+        // Reading and writing go side by side.
+        progress.enter(Stage::Ingest);
         let written = write_job(worker, &job, &progress).await;
         if written.is_err() {
             progress.take_back();
@@ -224,7 +228,7 @@ async fn write_job(
             for batch in &together {
                 let text = batch.text.len() as u64;
                 progress.encoded(batch.source_bytes, batch.rows.len() as u64, text);
-                progress.ingested(text);
+                progress.ingested(&IngestStats { bytes: text, ..IngestStats::default() });
             }
             if worker.stop.is_set() {
                 return Err(Fault::new(Code::Interrupted, "told to stop"));
