@@ -32,7 +32,7 @@ use crate::tikv;
 const STREAM_WINDOW: u32 = 2 << 20;
 const CONNECTION_WINDOW: u32 = 16 << 20;
 /// Servers that have not ended by then are cut off.
-const SHUTDOWN_LIMIT: Duration = Duration::from_secs(5);
+const SHUTDOWN_LIMIT: Duration = Duration::from_millis(500);
 
 /// How a playground is made.
 #[derive(Debug, Clone)]
