@@ -67,6 +67,33 @@ impl Finalizer<'_, Target> {
 }
 
 impl<T> Finalizer<'_, T> {
+    fn complete(&self, tables: Vec<TableReport>) -> Outcome {
+        let now = self.env.now_micros();
+        Outcome::Complete(Complete {
+            format: FORMAT,
+            import_id: self.plan.import_id.clone(),
+            source: self.plan.source.clone(),
+            finished_micros: now,
+            seconds: (now - self.plan.created_micros) as f64 / 1e6,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            rows: tables.iter().map(|table| table.rows).sum(),
+            source_bytes: self.plan.source_bytes,
+            tables,
+            target_version: self.plan.target.version.clone(),
+        })
+    }
+
+    fn failed(&self, faults: Vec<Fault>, tables: Vec<TableReport>) -> Outcome {
+        Outcome::Failed(Failed {
+            format: FORMAT,
+            import_id: self.plan.import_id.clone(),
+            source: self.plan.source.clone(),
+            finished_micros: self.env.now_micros(),
+            faults,
+            tables,
+        })
+    }
+
     /// The same for one kind of target.
     fn of<'b, U>(&'b self, cluster: &'b U) -> Finalizer<'b, U> {
         let &Self { config, env, ledger, ref queue, cluster: _, plan, poll, once, ref health, ref name } =
@@ -139,20 +166,7 @@ impl Finalizer<'_> {
         verify::rebase(self, &totals).await?;
         verify::analyze(self).await?;
         self.normal_mode().await?;
-        let now = self.env.now_micros();
-        self.decide(Outcome::Complete(Complete {
-            format: FORMAT,
-            import_id: self.plan.import_id.clone(),
-            source: self.plan.source.clone(),
-            finished_micros: now,
-            seconds: (now - self.plan.created_micros) as f64 / 1e6,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            rows: reports.iter().map(|report| report.rows).sum(),
-            source_bytes: self.plan.source_bytes,
-            tables: reports,
-            target_version: self.plan.target.version.clone(),
-        }))
-        .await
+        self.decide(self.complete(reports)).await
     }
 
     async fn fail(&self, faults: Vec<Fault>, tables: Vec<TableReport>) -> Result<Verdict, Fault> {
@@ -160,15 +174,7 @@ impl Finalizer<'_> {
         if let Err(error) = self.normal_mode().await {
             tracing::warn!(fault = %error.message, "cannot give the cluster back its normal mode now; it returns to it by itself within ten minutes");
         }
-        self.decide(Outcome::Failed(Failed {
-            format: FORMAT,
-            import_id: self.plan.import_id.clone(),
-            source: self.plan.source.clone(),
-            finished_micros: self.env.now_micros(),
-            faults,
-            tables,
-        }))
-        .await
+        self.decide(self.failed(faults, tables)).await
     }
 
     async fn normal_mode(&self) -> Result<(), Fault> {

@@ -3,9 +3,7 @@
 
 use th_connect::fault;
 use th_errors::{Code, Fault};
-use th_ledger::{
-    Backend, Complete, FORMAT, Failed, JobId, JobResult, Outcome, Plan, PlannedTable, TableReport, Verdict,
-};
+use th_ledger::{Backend, JobId, JobResult, Outcome, Plan, PlannedTable, TableReport, Verdict};
 use th_mysql::{Books, Server};
 
 use crate::fold::TableTotal;
@@ -44,31 +42,7 @@ impl Finalizer<'_, Server> {
         if let Some(found) = too_many {
             return self.decide(self.failed(vec![found], reports)).await;
         }
-        let now = self.env.now_micros();
-        self.decide(Outcome::Complete(Complete {
-            format: FORMAT,
-            import_id: self.plan.import_id.clone(),
-            source: self.plan.source.clone(),
-            finished_micros: now,
-            seconds: (now - self.plan.created_micros) as f64 / 1e6,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            rows: reports.iter().map(|report| report.rows).sum(),
-            source_bytes: self.plan.source_bytes,
-            tables: reports,
-            target_version: self.plan.target.version.clone(),
-        }))
-        .await
-    }
-
-    fn failed(&self, faults: Vec<Fault>, tables: Vec<TableReport>) -> Outcome {
-        Outcome::Failed(Failed {
-            format: FORMAT,
-            import_id: self.plan.import_id.clone(),
-            source: self.plan.source.clone(),
-            finished_micros: self.env.now_micros(),
-            faults,
-            tables,
-        })
+        self.decide(self.complete(reports)).await
     }
 
     fn reports(&self, totals: &[TableTotal], results: &[JobResult]) -> Vec<TableReport> {
