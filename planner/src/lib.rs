@@ -287,15 +287,15 @@ impl Planner<'_> {
         let session = self.session(tidb).await?;
         read.time_zone.clone_from(&session.time_zone);
         let mut tables = Vec::with_capacity(dump.tables.len());
-        let mut jobs = Vec::new();
+        let mut made = jobs::Jobs::default();
         let sizes = jobs::JobSize::choose(self.config.thunderhead.job_size.0, &dump);
         for files in &dump.tables {
             let span = tracing::info_span!("table", import_id = %self.import_id, table = %format!("{}.{}", files.db, files.table));
-            let planning = self.plan_table(files, &session, &read, sizes, tables.len(), &mut jobs);
+            let planning = self.plan_table(files, &session, &read, sizes, tables.len(), &mut made);
             let planned = planning.instrument(span).await?;
             tables.push(planned);
         }
-        let first_commit_ts = self.give_timestamps(&mut jobs).await?;
+        let first_commit_ts = self.give_timestamps(&mut made.jobs).await?;
         let conflict = self.conflict_policy();
         if conflict.strategy == ConflictStrategy::Replace {
             self.hold_versions(first_commit_ts).await?;
@@ -319,9 +319,10 @@ impl Planner<'_> {
             first_commit_ts,
             source_bytes: dump.tables.iter().map(TableFiles::size).sum(),
             tables,
-            jobs: jobs.len() as u32,
+            jobs: made.jobs.len() as u32,
         };
-        self.ledger.write_plan(&plan, &jobs).await.map_err(|error| fault::of_ledger(&error))?;
+        let written = self.ledger.write_plan(&plan, &made.jobs, &made.cut_files).await;
+        written.map_err(|error| fault::of_ledger(&error))?;
         tracing::info!(import = %plan.import_id, tables = plan.tables.len(), jobs = plan.jobs, "plan written");
         schemas::create_views(self, tidb, &dump).await?;
         Ok(plan)
@@ -384,7 +385,7 @@ impl Planner<'_> {
         read: &th_dump::ReadOptions,
         sizes: jobs::JobSize,
         number: usize,
-        jobs: &mut Vec<Job>,
+        made: &mut jobs::Jobs,
     ) -> Result<PlannedTable, Fault> {
         let (db, name) = (files.db.as_str(), files.table.as_str());
         let tidb = self.tidb()?;
@@ -419,7 +420,7 @@ impl Planner<'_> {
         let column_count = columns.names.map_or(table.info.columns.len(), |names| names.len());
         let (piece, how) = self.cutting(sizes);
         let splits = probe::splits(self.source, files, read, piece, how).await?;
-        let first_job = jobs.len() as u32;
+        let first_job = made.jobs.len() as u32;
         let row_id_end = jobs::cut(
             self.import_id,
             number as u32,
@@ -428,7 +429,7 @@ impl Planner<'_> {
             column_count as u64,
             first_base,
             sizes,
-            jobs,
+            made,
         )
         .map_err(|error| Fault::from_error(Code::BadConfig, &error).of_table(db, name))?;
         Ok(PlannedTable {
@@ -441,7 +442,7 @@ impl Planner<'_> {
             columns: Vec::new(),
             ignored_columns,
             source_bytes: files.size(),
-            jobs: first_job..jobs.len() as u32,
+            jobs: first_job..made.jobs.len() as u32,
             row_id_end,
             before,
         })

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use th_connect::fault;
 use th_dump::{Dump, TableFiles};
 use th_errors::{Code, Fault};
-use th_ledger::{Backend, FORMAT, Job, Plan, PlannedColumn, PlannedTable, Session, SqlPlan, Target};
+use th_ledger::{Backend, FORMAT, Plan, PlannedColumn, PlannedTable, Session, SqlPlan, Target};
 use th_mysql::{Books, Server, TableFacts};
 use th_types::TimeZone;
 
@@ -34,10 +34,10 @@ impl Planner<'_, Server> {
         schemas::create(self, server, &dump).await?;
         read.time_zone = self.reading_zone().await?;
         let mut tables = Vec::with_capacity(dump.tables.len());
-        let mut jobs = Vec::new();
+        let mut made = jobs::Jobs::default();
         let sizes = jobs::JobSize::choose(self.config.thunderhead.job_size.0, &dump);
         for files in &dump.tables {
-            tables.push(self.plan_table(files, &read, sizes, tables.len(), &mut jobs).await?);
+            tables.push(self.plan_table(files, &read, sizes, tables.len(), &mut made).await?);
         }
         let books = self.env.uuid().replace('-', "");
         let plan = Plan {
@@ -66,14 +66,14 @@ impl Planner<'_, Server> {
             first_commit_ts: 0,
             source_bytes: dump.tables.iter().map(TableFiles::size).sum(),
             tables,
-            jobs: jobs.len() as u32,
+            jobs: made.jobs.len() as u32,
         };
-        self.commit(&plan, &jobs, &dump).await?;
+        self.commit(&plan, &made, &dump).await?;
         Ok(plan)
     }
 
     /// The books first: a plan that is there has its books.
-    async fn commit(&self, plan: &Plan, jobs: &[Job], dump: &Dump) -> Result<(), Fault> {
+    async fn commit(&self, plan: &Plan, made: &jobs::Jobs, dump: &Dump) -> Result<(), Fault> {
         if let Backend::Tidb(sql) = &plan.backend {
             let books = Books::new(&sql.books_schema, &sql.books);
             books
@@ -81,7 +81,8 @@ impl Planner<'_, Server> {
                 .await
                 .map_err(|error| fault::of_sql(&error))?;
         }
-        self.ledger.write_plan(plan, jobs).await.map_err(|error| fault::of_ledger(&error))?;
+        let written = self.ledger.write_plan(plan, &made.jobs, &made.cut_files).await;
+        written.map_err(|error| fault::of_ledger(&error))?;
         tracing::info!(import = %plan.import_id, tables = plan.tables.len(), jobs = plan.jobs, "plan written");
         schemas::create_views(self, self.cluster, dump).await
     }
@@ -114,7 +115,7 @@ impl Planner<'_, Server> {
         read: &th_dump::ReadOptions,
         sizes: jobs::JobSize,
         number: usize,
-        jobs: &mut Vec<Job>,
+        made: &mut jobs::Jobs,
     ) -> Result<PlannedTable, Fault> {
         let (db, name) = (files.db.as_str(), files.table.as_str());
         let facts = self.cluster.table(db, name).await.map_err(|error| fault::of_sql(&error))?;
@@ -139,7 +140,7 @@ impl Planner<'_, Server> {
         }
         let (piece, how) = self.cutting(sizes);
         let splits = probe::splits(self.source, files, read, piece, how).await?;
-        let first_job = jobs.len() as u32;
+        let first_job = made.jobs.len() as u32;
         let row_id_end = jobs::cut(
             self.import_id,
             number as u32,
@@ -148,7 +149,7 @@ impl Planner<'_, Server> {
             facts.columns.len() as u64,
             0,
             sizes,
-            jobs,
+            made,
         )
         .map_err(|error| Fault::from_error(Code::BadConfig, &error).of_table(db, name))?;
         let columns = facts.columns.into_iter().map(|column| PlannedColumn {
@@ -164,7 +165,7 @@ impl Planner<'_, Server> {
             columns: columns.collect(),
             ignored_columns,
             source_bytes: files.size(),
-            jobs: first_job..jobs.len() as u32,
+            jobs: first_job..made.jobs.len() as u32,
             row_id_end,
             before: th_ledger::Pairs::default(),
         })

@@ -4,5 +4,6 @@ mod bad_input;
 mod conflicts;
 mod dumps;
 mod operating;
+mod pieces;
 mod processes;
 mod sql;

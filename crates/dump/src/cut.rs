@@ -2,9 +2,10 @@
 //!
 //! Near every place where a piece should end, the first position is taken at which a statement (SQL) or a
 //! record (CSV) seems to begin and whose following rows can be read. It may be wrong: text that looks like rows
-//! can stand inside a string. That is found by whoever reads the piece before: a piece that does not end
-//! between two rows ends inside a string or a statement, which is an error. So rows are neither lost nor read
-//! twice.
+//! can stand inside a string. That is found by whoever reads the piece before
+//! ([`RowReader::open_piece`]): if a piece ends inside a row, its reader goes on to the next cut that is right, and
+//! what begins at the wrong one is no row. So rows are neither lost nor read twice, provided that nobody uses
+//! a piece's rows before the pieces before it say that it begins where one of them ends.
 
 use std::io::Cursor;
 
@@ -55,7 +56,7 @@ pub async fn cut_by_looking(
     let object = PinnedObject::of(store, file)?;
     let near = async |target| near(&object, file.format, target, fields, options).await;
     let cuts = cuts(first_row, file.size, piece, near).await?;
-    Ok((!cuts.is_empty()).then_some(Split { cuts, columns, rows: Vec::new() }))
+    Ok((!cuts.is_empty()).then_some(Split { cuts, columns, guessed: true, rows: Vec::new() }))
 }
 
 /// The first position after `target` at which rows seem to begin.
@@ -170,29 +171,31 @@ mod tests {
     }
 
     impl Fixture {
-        fn rows_of(&self, chunk: &crate::Chunk, options: &ReadOptions) -> Result<Vec<String>, ReadError> {
-            let range = chunk.range(&self.file);
-            let mut reader = RowReader::open(&self.store, &self.file, range, options, self.runtime.handle())?;
-            if let Some(columns) = &chunk.columns {
-                reader = reader.with_columns(columns.clone());
-            }
-            let mut rows = Vec::new();
-            while let Some(row) = reader.next()? {
-                rows.push(String::from_utf8_lossy(row.text).into_owned());
-            }
-            Ok(rows)
-        }
-
-        /// All rows, piece by piece; the number of pieces.
+        /// All rows, piece by piece; the number of pieces that hold some.
         fn by_pieces(&self, options: &ReadOptions, piece: u64) -> Result<(Vec<String>, usize), ReadError> {
             let split = self.runtime.block_on(cut_by_looking(&self.store, &self.file, options, piece))?;
+            let cuts = split.as_ref().map_or_else(Vec::new, |split| split.cuts.clone());
             let files = std::slice::from_ref(&self.file);
             let chunks = plan_chunks_with_splits(files, &[split], &ChunkOptions::default(), 0).unwrap();
-            let mut rows = Vec::new();
+            let (mut rows, mut begins, mut pieces) = (Vec::new(), Some(0), 0);
             for chunk in &chunks {
-                rows.extend(self.rows_of(chunk, options)?);
+                if begins != Some(chunk.start) {
+                    continue;
+                }
+                let (store, file, handle) = (&self.store, &self.file, self.runtime.handle());
+                let range = chunk.start..chunk.end;
+                let mut reader = RowReader::open_piece(store, file, range, &cuts, options, handle)?;
+                if let Some(columns) = &chunk.columns {
+                    reader = reader.with_columns(columns.clone());
+                }
+                while let Some(row) = reader.next()? {
+                    rows.push(String::from_utf8_lossy(row.text).into_owned());
+                }
+                begins = reader.end();
+                pieces += 1;
             }
-            Ok((rows, chunks.len()))
+            assert_eq!(begins, None, "the last piece that holds rows ends with the file");
+            Ok((rows, pieces))
         }
     }
 
@@ -236,24 +239,31 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_inside_a_string_is_an_error_and_never_a_loss() {
+    fn a_cut_inside_a_string_is_found_and_read_over() {
         // Strings that hold statements which look right for longer than anybody looks.
         let inner = "\nINSERT INTO `t` (`a`,`b`) VALUES\n(1,2);".repeat(20_000);
-        let text = format!("INSERT INTO `t` (`a`,`b`) VALUES\n(7,';{inner}');\n");
-        let it = fixture("d.t.sql", &text);
-        let options = ReadOptions::default();
-        assert_eq!(it.by_pieces(&options, 1 << 40).unwrap().0.len(), 1);
-        assert!(it.by_pieces(&options, 300_000).is_err());
+        let outer = "INSERT INTO `t` (`a`,`b`) VALUES\n(7,'plain');\n".repeat(20_000);
+        let text = format!("{outer}INSERT INTO `t` (`a`,`b`) VALUES\n(7,';{inner}');\n{outer}");
         let lines = "1,2\n".repeat(200_000);
-        let it = fixture("d.t.csv", &format!("a,b\n1,\"{lines}\"\n"));
-        assert!(it.by_pieces(&options, 200_000).is_err());
+        let csv = format!("a,b\n{lines}1,\"{lines}\"\n{lines}");
+        let options = ReadOptions::default();
+        for (name, text, count) in [("d.t.sql", text, 40_001), ("d.t.csv", csv, 400_001)] {
+            let it = fixture(name, &text);
+            let whole = it.by_pieces(&options, 1 << 40).unwrap();
+            assert_eq!((whole.0.len(), whole.1), (count, 1));
+            let planned = it.runtime.block_on(cut_by_looking(&it.store, &it.file, &options, 200_000)).unwrap();
+            let pieces = it.by_pieces(&options, 200_000).unwrap();
+            assert!(pieces.0 == whole.0, "{name}: other rows");
+            let cuts = planned.unwrap().cuts.len();
+            assert!(pieces.1 > 5 && pieces.1 < cuts, "{name}: {} pieces of {cuts} cuts", pieces.1);
+        }
     }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(24))]
 
         #[test]
-        fn pieces_give_the_same_rows_or_an_error(
+        fn pieces_give_the_same_rows(
             texts in proptest::collection::vec("[a-c,;()'\"\\\\\nINSERT ]{0,40}", 1..40),
             piece in 50u64..2000,
             repeat in 1usize..200,
@@ -270,9 +280,7 @@ mod tests {
                 let options = ReadOptions::default();
                 let whole = it.by_pieces(&options, 1 << 40).unwrap();
                 prop_assert_eq!(whole.0.len(), texts.len() * repeat);
-                if let Ok(pieces) = it.by_pieces(&options, piece) {
-                    prop_assert_eq!(pieces.0, whole.0);
-                }
+                prop_assert_eq!(it.by_pieces(&options, piece).unwrap().0, whole.0);
             }
         }
     }

@@ -20,7 +20,7 @@ use crate::dump::{Compression, DataFile, Format};
 use crate::error::{ReadError, StorageFailure};
 use crate::fetch::{FetchError, ObjectBytes, PinnedObject};
 use crate::fields::{ParsedRow, Problem, Step};
-use crate::options::ReadOptions;
+use crate::options::{IoOptions, ReadOptions};
 use crate::parquet::ParquetRows;
 use crate::sql::SqlParser;
 use crate::store::Store;
@@ -57,10 +57,23 @@ pub struct RowReader {
     /// Bytes of the stored object that were read.
     taken: Option<Arc<AtomicU64>>,
     max_row_bytes: u64,
+    /// Where the piece ends, and what follows it.
+    onward: Option<Onward>,
     /// A byte order mark may stand here.
     at_file_start: bool,
     /// The stream failed; what it would give next cannot be trusted.
     failed: bool,
+}
+
+/// The file behind a piece whose end was guessed: read if the end turns out to be inside a row.
+struct Onward {
+    object: PinnedObject,
+    io: IoOptions,
+    runtime: Handle,
+    taken: Arc<AtomicU64>,
+    /// Where the part that is being read ends, and the guesses behind it with the file's end, backwards.
+    end: u64,
+    later: Vec<u64>,
 }
 
 enum Parser {
@@ -105,6 +118,40 @@ impl RowReader {
         Ok(Self::new(source, parser, object, start, Some(taken), file.compression, options))
     }
 
+    /// Opens a piece of a file that was cut by looking ([`crate::cut_by_looking`]); `cuts` are all the file's.
+    ///
+    /// The rows that begin in the piece end at its end if the cut there is right. If it is inside a row, the
+    /// reader goes on to the next cut that is right: whatever begins at a wrong cut is no row.
+    /// [`RowReader::end`] says where it ended.
+    ///
+    /// # Errors
+    /// As [`RowReader::open`].
+    pub fn open_piece(
+        store: &Store,
+        file: &DataFile,
+        piece: Range<u64>,
+        cuts: &[u64],
+        options: &ReadOptions,
+        runtime: &Handle,
+    ) -> Result<Self, ReadError> {
+        let end = piece.end.min(file.size);
+        let mut reader = Self::open(store, file, Some(piece), options, runtime)?;
+        let mut later: Vec<u64> = cuts.iter().copied().filter(|&cut| cut > end).collect();
+        if end < file.size {
+            later.push(file.size);
+            later.reverse();
+            reader.onward = Some(Onward {
+                object: PinnedObject::of(store, file)?,
+                io: options.io.clone(),
+                runtime: runtime.clone(),
+                taken: reader.taken.clone().unwrap_or_default(),
+                end,
+                later,
+            });
+        }
+        Ok(reader)
+    }
+
     /// Reads rows of SQL or CSV from any stream of uncompressed bytes that begins at a file's beginning.
     pub fn from_read(
         source: Box<dyn Read + Send>,
@@ -135,6 +182,7 @@ impl RowReader {
             compression,
             taken,
             max_row_bytes: options.max_row_bytes.min(MAX_ROW_BYTES),
+            onward: None,
             at_file_start: start == 0,
             failed: false,
         }
@@ -203,6 +251,12 @@ impl RowReader {
         self.window.offset()
     }
 
+    /// After the last row of a piece ([`RowReader::open_piece`]): where the next piece really begins. `None` at the
+    /// file's end and for readers of other kinds.
+    pub fn end(&self) -> Option<u64> {
+        self.onward.as_ref().filter(|onward| !onward.later.is_empty()).map(|onward| onward.end)
+    }
+
     /// Finds the next row: its offset, its length, the offset after it.
     fn advance(&mut self) -> Result<Option<(u64, usize, u64)>, ReadError> {
         if self.failed {
@@ -218,7 +272,9 @@ impl RowReader {
             self.skip_byte_order_mark()?;
         }
         loop {
-            let (bytes, at_end) = (self.window.bytes(), self.window.at_end());
+            let (bytes, ended) = (self.window.bytes(), self.window.at_end());
+            let at_cut = ended && self.onward.as_ref().is_some_and(|onward| !onward.later.is_empty());
+            let at_end = ended && !at_cut;
             let step = match &mut self.parser {
                 Parser::Sql(parser) => parser.step(bytes, at_end, &mut self.row),
                 Parser::Csv(parser) => parser.step(bytes, at_end, &mut self.row),
@@ -244,7 +300,13 @@ impl RowReader {
                     if at_end {
                         return Err(ReadError::PrematureEnd { place: self.place(offset), within });
                     }
-                    self.grow()?;
+                    if !at_cut {
+                        self.grow()?;
+                    } else if bytes.is_empty() && self.parser.is_between_rows() {
+                        return Ok(None);
+                    } else if let Some(onward) = &mut self.onward {
+                        self.window.go_on(onward.next());
+                    }
                 }
                 Err(Problem { at, text }) => {
                     let place = self.place(self.window.offset() + at as u64);
@@ -296,7 +358,26 @@ impl RowReader {
     }
 }
 
+impl Onward {
+    /// The bytes up to the next cut.
+    fn next(&mut self) -> Box<dyn Read + Send> {
+        let start = self.end;
+        self.end = self.later.pop().unwrap_or(start);
+        tracing::info!(object = %self.object.name, cut = start, next = self.end, "a cut is inside a row; reading on");
+        let (object, taken) = (self.object.clone(), Arc::clone(&self.taken));
+        Box::new(ObjectBytes::start(object, start..self.end, &self.io, taken, &self.runtime))
+    }
+}
+
 impl Parser {
+    /// Whether what was read so far ends between two statements or records.
+    fn is_between_rows(&self) -> bool {
+        match self {
+            Self::Sql(parser) => parser.is_between_statements(),
+            Self::Csv(_) | Self::Parquet(_) => true,
+        }
+    }
+
     fn new(format: Format, options: &ReadOptions, at_start: bool, object: &str) -> Result<Self, ReadError> {
         Ok(match format {
             Format::Sql => Self::Sql(SqlParser::new(options.no_backslash_escapes)),

@@ -23,6 +23,10 @@ pub struct Split {
     pub cuts: Vec<u64>,
     /// The header's columns, for the pieces that do not hold it.
     pub columns: Option<Vec<String>>,
+    /// Whether the cuts are guesses: a piece then begins between two rows only if the one before says so
+    /// ([`RowReader::open_piece`]).
+    #[serde(default)]
+    pub guessed: bool,
     /// Rows of each piece where the format says them; empty where they can only be estimated.
     #[serde(default)]
     pub rows: Vec<u64>,
@@ -59,7 +63,7 @@ pub async fn split_csv(
     let object = PinnedObject::of(store, file)?;
     let near = async |target| after_terminator(&object, target, &terminator, options).await;
     let cuts = cuts(header_end, file.size, piece, near).await?;
-    Ok(Some(Split { cuts, columns, rows: Vec::new() }))
+    Ok(Some(Split { cuts, columns, guessed: false, rows: Vec::new() }))
 }
 
 /// Cuts `start..end` into pieces of about `piece` bytes at what `near` finds at or after their ends.

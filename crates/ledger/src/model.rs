@@ -211,6 +211,23 @@ pub struct Chunk {
     pub row_id_base: i64,
     /// Row ids reserved for the chunk.
     pub row_id_count: i64,
+    /// Number of the [`CutFile`] that the chunk is a piece of, if its ends are guesses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut_file: Option<u32>,
+}
+
+/// A file that was cut by looking at parts of it. A cut may be inside a row; the piece before it then goes on to
+/// the next one that is right.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CutFile {
+    /// See [`FORMAT`].
+    pub format: u32,
+    /// The file.
+    pub file: DataFile,
+    /// Where its pieces seem to begin, but for the first, ascending.
+    pub cuts: Vec<u64>,
+    /// Row ids reserved for all its pieces end here.
+    pub row_id_end: i64,
 }
 
 /// One unit of work: chunks of one table. A pure function from these facts to pairs.

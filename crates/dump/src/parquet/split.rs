@@ -54,7 +54,7 @@ fn cut(starts: &[(u64, u64)], total_rows: u64, piece: u64) -> Split {
         }
     }
     rows.push(total_rows - piece_row);
-    Split { cuts, columns: None, rows }
+    Split { cuts, columns: None, guessed: false, rows }
 }
 
 #[cfg(test)]
