@@ -279,7 +279,7 @@ impl Planner<'_> {
 
     async fn make(&self) -> Result<Plan, Fault> {
         let mut read = th_connect::read_options(self.config)?;
-        let dump = self.discover().await?;
+        let mut dump = self.discover().await?;
         let tidb = self.tidb()?;
         self.check_definitions_present(tidb, &dump).await?;
         let version = tidb.version().await.map_err(|error| fault::of_cluster(&error))?;
@@ -289,7 +289,8 @@ impl Planner<'_> {
         let mut tables = Vec::with_capacity(dump.tables.len());
         let mut made = jobs::Jobs::default();
         let sizes = jobs::JobSize::choose(self.config.thunderhead.job_size.0, &dump);
-        for files in &dump.tables {
+        let source_bytes = dump.tables.iter().map(TableFiles::size).sum();
+        for files in std::mem::take(&mut dump.tables) {
             let span = tracing::info_span!("table", import_id = %self.import_id, table = %format!("{}.{}", files.db, files.table));
             let planning = self.plan_table(files, &session, &read, sizes, tables.len(), &mut made);
             let planned = planning.instrument(span).await?;
@@ -317,7 +318,7 @@ impl Planner<'_> {
             max_rejected: self.config.max_type_errors(),
             conflict,
             first_commit_ts,
-            source_bytes: dump.tables.iter().map(TableFiles::size).sum(),
+            source_bytes,
             tables,
             jobs: made.jobs.len() as u32,
         };
@@ -380,14 +381,14 @@ impl Planner<'_> {
 
     async fn plan_table(
         &self,
-        files: &TableFiles,
+        files: TableFiles,
         session: &Session,
         read: &th_dump::ReadOptions,
         sizes: jobs::JobSize,
         number: usize,
         made: &mut jobs::Jobs,
     ) -> Result<PlannedTable, Fault> {
-        let (db, name) = (files.db.as_str(), files.table.as_str());
+        let (db, name) = (&files.db.clone(), &files.table.clone());
         let tidb = self.tidb()?;
         let json =
             tidb.table_info(db, name).await.map_err(|error| fault::of_cluster(&error).of_table(db, name))?;
@@ -398,7 +399,7 @@ impl Planner<'_> {
             .map_err(|error| fault::of_plan(&error, db, name))?;
         let ignored_columns = self.ignored_columns(db, name);
         let before = if files.data.is_empty() { Pairs::default() } else { self.found_before(&table).await? };
-        let columns = probe::source_columns(self.source, files, read, &ignored_columns).await?;
+        let columns = probe::source_columns(self.source, &files, read, &ignored_columns).await?;
         if let (Some(columns), Some(file)) = (&columns.names, files.data.first()) {
             let constants: Vec<(String, Vec<u8>)> = file
                 .constants
@@ -419,7 +420,8 @@ impl Planner<'_> {
         let first_base = next.iter().map(|id| id.next.saturating_sub(1)).max().unwrap_or(0);
         let column_count = columns.names.map_or(table.info.columns.len(), |names| names.len());
         let (piece, how) = self.cutting(sizes);
-        let splits = probe::splits(self.source, files, read, piece, how).await?;
+        let splits = probe::splits(self.source, &files, read, piece, how).await?;
+        let source_bytes = files.size();
         let first_job = made.jobs.len() as u32;
         let row_id_end = jobs::cut(
             self.import_id,
@@ -433,15 +435,15 @@ impl Planner<'_> {
         )
         .map_err(|error| Fault::from_error(Code::BadConfig, &error).of_table(db, name))?;
         Ok(PlannedTable {
-            db: db.to_owned(),
-            name: name.to_owned(),
+            db: db.clone(),
+            name: name.clone(),
             info: RawValue::from_string(json).map_err(|error| {
                 Fault::new(Code::Internal, format!("the table definition is not JSON: {error}"))
                     .of_table(db, name)
             })?,
             columns: Vec::new(),
             ignored_columns,
-            source_bytes: files.size(),
+            source_bytes,
             jobs: first_job..made.jobs.len() as u32,
             row_id_end,
             before,

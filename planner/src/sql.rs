@@ -29,14 +29,15 @@ impl Planner<'_, Server> {
     async fn make(&self) -> Result<Plan, Fault> {
         let server = self.cluster;
         let mut read = th_connect::read_options(self.config)?;
-        let dump = self.discover().await?;
+        let mut dump = self.discover().await?;
         self.check_definitions_present(server, &dump).await?;
         schemas::create(self, server, &dump).await?;
         read.time_zone = self.reading_zone().await?;
         let mut tables = Vec::with_capacity(dump.tables.len());
         let mut made = jobs::Jobs::default();
         let sizes = jobs::JobSize::choose(self.config.thunderhead.job_size.0, &dump);
-        for files in &dump.tables {
+        let source_bytes = dump.tables.iter().map(TableFiles::size).sum();
+        for files in std::mem::take(&mut dump.tables) {
             tables.push(self.plan_table(files, &read, sizes, tables.len(), &mut made).await?);
         }
         let books = self.env.uuid().replace('-', "");
@@ -64,7 +65,7 @@ impl Planner<'_, Server> {
             max_rejected: self.config.max_type_errors(),
             conflict: self.conflict_policy(),
             first_commit_ts: 0,
-            source_bytes: dump.tables.iter().map(TableFiles::size).sum(),
+            source_bytes,
             tables,
             jobs: made.jobs.len() as u32,
         };
@@ -111,13 +112,13 @@ impl Planner<'_, Server> {
 
     async fn plan_table(
         &self,
-        files: &TableFiles,
+        files: TableFiles,
         read: &th_dump::ReadOptions,
         sizes: jobs::JobSize,
         number: usize,
         made: &mut jobs::Jobs,
     ) -> Result<PlannedTable, Fault> {
-        let (db, name) = (files.db.as_str(), files.table.as_str());
+        let (db, name) = (&files.db.clone(), &files.table.clone());
         let facts = self.cluster.table(db, name).await.map_err(|error| fault::of_sql(&error))?;
         let facts = facts.ok_or_else(|| {
             Fault::new(Code::SchemaMissing, "the target has no such table").of_table(db, name)
@@ -126,7 +127,7 @@ impl Planner<'_, Server> {
             tracing::warn!(db, name, engine = %facts.engine, "the table's engine has no transactions: rows of a job that is interrupted can be written twice");
         }
         let ignored_columns = self.ignored_columns(db, name);
-        let columns = probe::source_columns(self.source, files, read, &ignored_columns).await?;
+        let columns = probe::source_columns(self.source, &files, read, &ignored_columns).await?;
         if let (Some(listed), Some(file)) = (&columns.names, files.data.first())
             && let Some(unknown) =
                 listed.iter().find(|name| !ignored_columns.contains(name) && !has(&facts, name))
@@ -139,7 +140,8 @@ impl Planner<'_, Server> {
             .of_table(db, name));
         }
         let (piece, how) = self.cutting(sizes);
-        let splits = probe::splits(self.source, files, read, piece, how).await?;
+        let splits = probe::splits(self.source, &files, read, piece, how).await?;
+        let source_bytes = files.size();
         let first_job = made.jobs.len() as u32;
         let row_id_end = jobs::cut(
             self.import_id,
@@ -159,12 +161,12 @@ impl Planner<'_, Server> {
             invisible: column.invisible,
         });
         Ok(PlannedTable {
-            db: db.to_owned(),
-            name: name.to_owned(),
+            db: db.clone(),
+            name: name.clone(),
             info: RawValue::NULL.to_owned(),
             columns: columns.collect(),
             ignored_columns,
-            source_bytes: files.size(),
+            source_bytes,
             jobs: first_job..made.jobs.len() as u32,
             row_id_end,
             before: th_ledger::Pairs::default(),

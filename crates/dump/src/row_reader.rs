@@ -15,13 +15,14 @@ use th_row::{Place, Value};
 use tokio::runtime::Handle;
 
 use crate::csv::CsvParser;
-use crate::decompress::{decoder, decoder_problem};
+use crate::decompress::{Stretch, decoder, decoder_problem};
 use crate::dump::{Compression, DataFile, Format};
 use crate::error::{ReadError, StorageFailure};
 use crate::fetch::{FetchError, ObjectBytes, PinnedObject};
 use crate::fields::{ParsedRow, Problem, Step};
 use crate::options::{IoOptions, ReadOptions};
 use crate::parquet::ParquetRows;
+use crate::split::Cuts;
 use crate::sql::SqlParser;
 use crate::store::Store;
 use crate::window::Window;
@@ -65,15 +66,16 @@ pub struct RowReader {
     failed: bool,
 }
 
-/// The file behind a piece whose end was guessed: read if the end turns out to be inside a row.
+/// The file around a piece whose end was guessed: read on if the end turns out to be inside a row.
 struct Onward {
     object: PinnedObject,
+    compression: Compression,
+    cuts: Cuts,
     io: IoOptions,
     runtime: Handle,
     taken: Arc<AtomicU64>,
-    /// Where the part that is being read ends, and the guesses behind it with the file's end, backwards.
+    /// Where the part that is being read ends: at a cut, or with the file.
     end: u64,
-    later: Vec<u64>,
 }
 
 enum Parser {
@@ -130,25 +132,28 @@ impl RowReader {
         store: &Store,
         file: &DataFile,
         piece: Range<u64>,
-        cuts: &[u64],
+        cuts: &Cuts,
         options: &ReadOptions,
         runtime: &Handle,
     ) -> Result<Self, ReadError> {
-        let end = piece.end.min(file.size);
-        let mut reader = Self::open(store, file, Some(piece), options, runtime)?;
-        let mut later: Vec<u64> = cuts.iter().copied().filter(|&cut| cut > end).collect();
-        if end < file.size {
-            later.push(file.size);
-            later.reverse();
-            reader.onward = Some(Onward {
-                object: PinnedObject::of(store, file)?,
-                io: options.io.clone(),
-                runtime: runtime.clone(),
-                taken: reader.taken.clone().unwrap_or_default(),
-                end,
-                later,
-            });
-        }
+        let object = store.display(&file.path);
+        let parser = Parser::new(file.format, options, piece.start == 0, &object)?;
+        let onward = Onward {
+            object: PinnedObject::of(store, file)?,
+            compression: file.compression,
+            cuts: cuts.clone(),
+            io: options.io.clone(),
+            runtime: runtime.clone(),
+            taken: Arc::new(AtomicU64::new(0)),
+            end: piece.end,
+        };
+        let unsupported =
+            |e: io::Error| ReadError::Unsupported { object: object.to_string(), problem: e.to_string() };
+        let source = onward.part(piece.clone()).map_err(unsupported)?;
+        let taken = Some(Arc::clone(&onward.taken));
+        let mut reader =
+            Self::new(source, parser, Arc::clone(&object), piece.start, taken, file.compression, options);
+        reader.onward = Some(onward);
         Ok(reader)
     }
 
@@ -254,7 +259,7 @@ impl RowReader {
     /// After the last row of a piece ([`RowReader::open_piece`]): where the next piece really begins. `None` at the
     /// file's end and for readers of other kinds.
     pub fn end(&self) -> Option<u64> {
-        self.onward.as_ref().filter(|onward| !onward.later.is_empty()).map(|onward| onward.end)
+        self.onward.as_ref().filter(|onward| onward.is_at_cut()).map(|onward| onward.end)
     }
 
     /// Finds the next row: its offset, its length, the offset after it.
@@ -273,7 +278,7 @@ impl RowReader {
         }
         loop {
             let (bytes, ended) = (self.window.bytes(), self.window.at_end());
-            let at_cut = ended && self.onward.as_ref().is_some_and(|onward| !onward.later.is_empty());
+            let at_cut = ended && self.onward.as_ref().is_some_and(Onward::is_at_cut);
             let at_end = ended && !at_cut;
             let step = match &mut self.parser {
                 Parser::Sql(parser) => parser.step(bytes, at_end, &mut self.row),
@@ -304,8 +309,8 @@ impl RowReader {
                         self.grow()?;
                     } else if bytes.is_empty() && self.parser.is_between_rows() {
                         return Ok(None);
-                    } else if let Some(onward) = &mut self.onward {
-                        self.window.go_on(onward.next());
+                    } else if let Some(next) = self.onward.as_mut().map(Onward::next) {
+                        self.window.go_on(next.map_err(|error| self.stream_error(error))?);
                     }
                 }
                 Err(Problem { at, text }) => {
@@ -359,13 +364,30 @@ impl RowReader {
 }
 
 impl Onward {
+    /// Whether what is read ends with a guess.
+    fn is_at_cut(&self) -> bool {
+        self.end < self.cuts.size
+    }
+
     /// The bytes up to the next cut.
-    fn next(&mut self) -> Box<dyn Read + Send> {
+    fn next(&mut self) -> io::Result<Box<dyn Read + Send>> {
         let start = self.end;
-        self.end = self.later.pop().unwrap_or(start);
+        self.end = self.cuts.at.iter().copied().find(|&cut| cut > start).unwrap_or(self.cuts.size);
         tracing::info!(object = %self.object.name, cut = start, next = self.end, "a cut is inside a row; reading on");
-        let (object, taken) = (self.object.clone(), Arc::clone(&self.taken));
-        Box::new(ObjectBytes::start(object, start..self.end, &self.io, taken, &self.runtime))
+        self.part(start..self.end)
+    }
+
+    /// The uncompressed bytes between two cuts.
+    fn part(&self, part: Range<u64>) -> io::Result<Box<dyn Read + Send>> {
+        let (stored, base) = self.cuts.stored(&part, self.object.size);
+        let taken = Arc::clone(&self.taken);
+        let bytes = ObjectBytes::start(self.object.clone(), stored, &self.io, taken, &self.runtime);
+        if self.cuts.frames.is_empty() {
+            return Ok(Box::new(bytes));
+        }
+        // A frame can hold rows of the piece before, too.
+        let bytes = decoder(self.compression, bytes)?;
+        Ok(Box::new(Stretch { source: bytes, before: part.start - base, left: part.end - part.start }))
     }
 }
 

@@ -54,7 +54,7 @@ pub struct Found {
     pub number: u32,
     /// Where the piece begins.
     pub start: u64,
-    /// Where the next one begins, or the file's size.
+    /// Where the next one begins, or the uncompressed file's size.
     pub end: u64,
 }
 
@@ -124,7 +124,7 @@ impl Pieces {
     /// What a chunk that was read to its end tells.
     pub fn found(&self, number: usize, reader: &RowReader) -> Option<Found> {
         let piece = self.pieces.get(&number)?;
-        let end = reader.end().unwrap_or(piece.file.file.size);
+        let end = reader.end().unwrap_or(piece.file.cuts.size);
         Some(Found { number: piece.number, start: piece.start, end })
     }
 
@@ -207,8 +207,8 @@ pub async fn record(ledger: &Ledger, found: &[Found]) -> Result<(), Fault> {
 
 /// Reads the piece that begins at `start`, between two rows, for where the next one begins.
 async fn end_of(proof: &Proof<'_>, file: &CutFile, start: u64) -> Result<u64, Fault> {
-    let size = file.file.size;
-    let piece = start..file.cuts.iter().copied().find(|&cut| cut > start).unwrap_or(size);
+    let size = file.cuts.size;
+    let piece = start..file.cuts.at.iter().copied().find(|&cut| cut > start).unwrap_or(size);
     let runtime = Handle::current();
     let mut reader = RowReader::open_piece(proof.source, &file.file, piece, &file.cuts, proof.read, &runtime)
         .map_err(|error| fault::of_read(&error))?;

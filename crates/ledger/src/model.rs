@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use th_dump::{DataFile, ReadOptions};
+use th_dump::{Cuts, DataFile, ReadOptions};
 use th_errors::Fault;
 
 use crate::JobId;
@@ -201,7 +201,7 @@ impl Pairs {
 pub struct Chunk {
     /// The object, pinned to the version that the planner saw.
     pub file: DataFile,
-    /// Bytes `start..end` of the uncompressed object; the whole object if absent.
+    /// Bytes `start..end` of the uncompressed file; the whole file if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub range: Option<Range<u64>>,
     /// Column list that holds at the chunk's start, if the chunk does not start with its own.
@@ -224,8 +224,8 @@ pub struct CutFile {
     pub format: u32,
     /// The file.
     pub file: DataFile,
-    /// Where its pieces seem to begin, but for the first, ascending.
-    pub cuts: Vec<u64>,
+    /// Where its pieces seem to begin.
+    pub cuts: Cuts,
     /// Row ids reserved for all its pieces end here.
     pub row_id_end: i64,
 }

@@ -11,8 +11,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::{
-    Complete, Conflict, CutFile, FORMAT, Failed, Job, JobFailure, JobId, JobResult, Layout, Outcome, Plan, Reject,
-    Resolution, Verdict, WorkerReport,
+    Complete, Conflict, CutFile, FORMAT, Failed, Job, JobFailure, JobId, JobResult, Layout, Outcome, Plan,
+    Reject, Resolution, Verdict, WorkerReport,
 };
 
 /// Requests in flight while many objects are read or written.
