@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use th_connect::fault;
+use th_env::Step;
 use th_errors::{Code, Fault};
 use th_ledger::{FORMAT, JobId, JobResult};
 use th_queue::Visibility;
@@ -23,7 +24,7 @@ pub(crate) async fn run(
     quota: Option<&Arc<AtomicU64>>,
 ) -> Result<JobResult, Fault> {
     let import = &worker.import;
-    let job = Arc::new(import.ledger.job(id).await.map_err(|error| fault::of_ledger(&error))?);
+    let job = Arc::new(import.ledger.job(&import.plan, id).await.map_err(|error| fault::of_ledger(&error))?);
     let (planned, _) = import.table(job.table)?;
     let name = format!("{}.{}", planned.db, planned.name);
     let progress = worker.progress.start(&import.env, &job, &name, visibility.progress());
@@ -48,12 +49,14 @@ pub(crate) async fn run(
         let encoded = tokio::task::spawn_blocking(move || span.in_scope(|| encode::run(&task)))
             .await
             .map_err(|error| Fault::new(Code::Internal, format!("encoding ended unexpectedly: {error}")))??;
+        Step::Encoded.reached();
         let Encoded { sorted, rows, rejected, rejects, pairs, bases, source_bytes } = encoded;
         if !rejects.is_empty() {
             import.ledger.write_rejects(id, &rejects).await.map_err(|error| fault::of_ledger(&error))?;
         }
         let spilled_bytes = sorted.spilled_bytes();
         let ingested = ingest::run(worker, &job, sorted, &progress).await?;
+        Step::JobIngested.reached();
         let conflicts = ingested.collisions.count;
         ingested.collisions.settle(import, &job).await?;
         Ok(JobResult {

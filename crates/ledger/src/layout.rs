@@ -45,14 +45,11 @@ impl Layout {
         self.root.clone().join("plan.json")
     }
 
-    /// The folder of jobs.
-    pub fn jobs(&self) -> Path {
-        self.root.clone().join("jobs")
-    }
-
-    /// A job.
-    pub fn job(&self, job: JobId) -> Path {
-        self.jobs().join(format!("{job}.json"))
+    /// A job of a plan, which its attempt names.
+    pub fn job(&self, attempt: &str, job: JobId) -> Path {
+        let jobs = self.root.clone().join("jobs");
+        let folder = if attempt.is_empty() { jobs } else { jobs.join(attempt) };
+        folder.join(format!("{job}.json"))
     }
 
     /// The folder of results.
@@ -63,6 +60,16 @@ impl Layout {
     /// A job's result.
     pub fn result(&self, job: JobId) -> Path {
         self.results().join(format!("{job}.json"))
+    }
+
+    /// The folder of parts, each many results.
+    pub fn folded(&self) -> Path {
+        self.root.clone().join("folded")
+    }
+
+    /// A part.
+    pub fn part(&self, part: u32) -> Path {
+        self.folded().join(format!("{part:08}.json"))
     }
 
     /// The folder of failures.

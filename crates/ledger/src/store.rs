@@ -8,6 +8,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use th_env::Step;
 
 use crate::{
     Complete, Conflict, FORMAT, Failed, Job, JobFailure, JobId, JobResult, Layout, Outcome, Plan, Reject,
@@ -15,7 +16,7 @@ use crate::{
 };
 
 /// Requests in flight while many objects are read or written.
-const CONCURRENCY: usize = 32;
+pub(crate) const CONCURRENCY: usize = 32;
 
 /// A failure of the ledger.
 #[derive(Debug, thiserror::Error)]
@@ -213,15 +214,19 @@ impl Ledger {
     pub async fn write_plan(&self, plan: &Plan, jobs: &[Job]) -> Result<(), LedgerError> {
         futures::stream::iter(jobs)
             .map(|job| async move {
-                let path = self.layout.job(job.job);
+                let path = self.layout.job(&plan.attempt, job.job);
                 match self.put_once(&path, job).await? {
-                    Put::Created => Ok(()),
+                    Put::Created => {
+                        Step::JobWritten.reached();
+                        Ok(())
+                    }
                     Put::Existing(_) => Err(LedgerError::Conflict { object: self.url(&path) }),
                 }
             })
             .buffer_unordered(CONCURRENCY)
             .try_collect::<()>()
             .await?;
+        Step::JobsWritten.reached();
         let path = self.layout.plan();
         match self.put_once(&path, plan).await? {
             Put::Created => Ok(()),
@@ -229,9 +234,9 @@ impl Ledger {
         }
     }
 
-    /// A job.
-    pub async fn job(&self, job: JobId) -> Result<Job, LedgerError> {
-        self.must_get(&self.layout.job(job)).await
+    /// A job of the plan.
+    pub async fn job(&self, plan: &Plan, job: JobId) -> Result<Job, LedgerError> {
+        self.must_get(&self.layout.job(&plan.attempt, job)).await
     }
 
     /// A job's result, if it is done.
@@ -264,6 +269,25 @@ impl Ledger {
             .map_err(self.store_error("list", folder))?;
         jobs.sort_unstable();
         Ok(jobs)
+    }
+
+    /// The parts of results that are there.
+    pub(crate) async fn result_parts(&self) -> Result<Vec<u32>, LedgerError> {
+        let parts = self.list_jobs(&self.layout.folded()).await?;
+        Ok(parts.into_iter().map(|number| number.0).collect())
+    }
+
+    /// The results of a part.
+    pub(crate) async fn read_result_part(&self, part: u32) -> Result<Vec<JobResult>, LedgerError> {
+        let path = self.layout.part(part);
+        let body = self.read(&path).await?.ok_or_else(|| LedgerError::Missing { object: self.url(&path) })?;
+        let lines = body.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
+        lines.map(|line| self.parse(&path, line)).collect()
+    }
+
+    /// Writes a part; whoever was first has written the same.
+    pub(crate) async fn write_result_part(&self, part: u32, lines: Bytes) -> Result<(), LedgerError> {
+        self.create(&self.layout.part(part), lines).await.map(|_| ())
     }
 
     /// The results of these jobs, in no particular order.
@@ -365,7 +389,9 @@ impl Ledger {
             Put::Created => verdict.clone(),
             Put::Existing(existing) => existing,
         };
+        Step::VerdictWritten.reached();
         self.mark(&decided.outcome).await?;
+        Step::Marked.reached();
         Ok(decided)
     }
 

@@ -53,15 +53,29 @@ impl Server {
     /// Connects, and finds out what of the session the server knows.
     pub async fn connect(env: Env, options: &ServerOptions) -> Result<Self, SqlError> {
         let endpoint: Arc<str> = format!("{}:{}", options.host, options.port).into();
-        let (base, conn) = first_connection(&env, &endpoint, options).await?;
-        let mut first =
-            Connection { inner: conn, endpoint: Arc::clone(&endpoint), limit: options.connect_timeout };
-        let setup = setup(&mut first, options).await?;
-        let facts = first.rows("SELECT VERSION(), @@max_allowed_packet").await?;
+        let mut attempt = 0;
+        let (base, setup, facts) = loop {
+            let (base, conn) = first_connection(&env, &endpoint, options).await?;
+            let mut first =
+                Connection { inner: conn, endpoint: Arc::clone(&endpoint), limit: options.connect_timeout };
+            let learned = async {
+                let setup = setup(&mut first, options).await?;
+                Ok((setup, first.rows("SELECT VERSION(), @@max_allowed_packet").await?))
+            };
+            let learned: Result<_, SqlError> = learned.await;
+            first.close().await;
+            match learned {
+                Ok((setup, facts)) => break (base, setup, facts),
+                Err(error) if error.is_retryable() && attempt + 1 < ATTEMPTS => {
+                    back_off(&env, attempt, &error).await;
+                    attempt += 1;
+                }
+                Err(error) => return Err(error),
+            }
+        };
         let fact = |at: usize| facts.first().and_then(|row| row.get(at)).cloned().flatten();
         let version = fact(0).unwrap_or_default();
         let server_packet = fact(1).and_then(|text| text.parse::<u64>().ok()).unwrap_or(u64::MAX);
-        first.close().await;
         let max_packet = server_packet.min(options.max_allowed_packet).max(1 << 10);
         let constraints = PoolConstraints::new(0, options.connections.max(1)).unwrap_or_default();
         let pool_options = PoolOpts::default().with_constraints(constraints).with_reset_connection(false);
