@@ -24,9 +24,7 @@ use th_config::Config;
 use th_connect::{Target, fault};
 use th_env::{Env, Step};
 use th_errors::Fault;
-use th_ledger::{
-    Complete, ConflictStrategy, FORMAT, Failed, Ledger, Outcome, Plan, TableReport, Verdict,
-};
+use th_ledger::{Complete, ConflictStrategy, FORMAT, Failed, Ledger, Outcome, Plan, TableReport, Verdict};
 use th_queue::Queue;
 use th_status::Health;
 

@@ -43,6 +43,8 @@ pub(crate) enum Fate {
     DiesAt(Step, u32),
     /// It is killed after so many milliseconds.
     Killed(u64),
+    /// It is asked to end (SIGTERM) after so many milliseconds.
+    Terminated(u64),
     /// It stands still from one moment to another, in milliseconds.
     Frozen(u64, u64),
     /// It stands still from this moment on until the outcome is decided: a zombie.
@@ -56,6 +58,8 @@ pub(crate) struct Plan {
     pub(crate) backend: &'static str,
     pub(crate) ingest: &'static str,
     pub(crate) job_size: &'static str,
+    /// Whether some rows have equal keys, of which the first stays.
+    pub(crate) equal_keys: bool,
     /// The planner's processes, one after another; whoever comes later has no fate.
     pub(crate) planner: Vec<Fate>,
     /// Workers side by side, each a process after another.
@@ -66,14 +70,22 @@ pub(crate) struct Plan {
     pub(crate) messages: Vec<(u32, u32)>,
     pub(crate) http: Vec<HttpFault>,
     pub(crate) cluster: Vec<Fault>,
+    /// A store that is away from one moment to another, in milliseconds after the plan.
+    pub(crate) store_away: Option<(u64, u64, u64)>,
+    /// Another `plan` of the same import, so many milliseconds after the first.
+    pub(crate) planned_again: Option<u64>,
     pub(crate) doom: Option<Doom>,
 }
 
-struct Dice(Env);
+struct Dice {
+    env: Env,
+    by_sql: bool,
+    equal_keys: bool,
+}
 
 impl Dice {
     fn below(&self, end: u64) -> u64 {
-        self.0.random_u64() % end
+        self.env.random_u64() % end
     }
 
     fn between(&self, low: u64, high: u64) -> u64 {
@@ -88,20 +100,21 @@ impl Dice {
         of[self.below(of.len() as u64) as usize]
     }
 
-    fn fate(&self, service: &str, by_sql: bool) -> Fate {
+    fn fate(&self, service: &str) -> Fate {
         let reached = |step: &&Step| {
             step.label().starts_with(service)
                 && match step.reached_by() {
                     Reached::Always => true,
-                    Reached::Ingesting => !by_sql,
-                    Reached::BySql => by_sql,
-                    Reached::Replacing => false,
+                    Reached::Ingesting => !self.by_sql,
+                    Reached::BySql => self.by_sql,
+                    Reached::Replacing => self.equal_keys,
                 }
         };
         let steps: Vec<Step> = Step::ALL.iter().filter(reached).copied().collect();
-        match self.below(4) {
-            0 | 1 => Fate::DiesAt(self.pick(&steps), self.between(1, 2) as u32),
-            2 => Fate::Killed(self.between(50, 2000)),
+        match self.below(6) {
+            0..=2 => Fate::DiesAt(self.pick(&steps), self.between(1, 3) as u32),
+            3 => Fate::Killed(self.between(50, 2000)),
+            4 => Fate::Terminated(self.between(50, 2000)),
             _ => {
                 let from = self.between(50, 1500);
                 Fate::Frozen(from, from + self.between(200, 5000))
@@ -109,8 +122,8 @@ impl Dice {
         }
     }
 
-    fn fates(&self, service: &str, by_sql: bool, most: u64) -> Vec<Fate> {
-        (0..self.below(most + 1)).map(|_| self.fate(service, by_sql)).collect()
+    fn fates(&self, service: &str, most: u64) -> Vec<Fate> {
+        (0..self.below(most + 1)).map(|_| self.fate(service)).collect()
     }
 
     fn http(&self) -> HttpFault {
@@ -184,18 +197,18 @@ impl Dice {
 impl Plan {
     /// What will go wrong with this seed. Must be called inside a runtime.
     pub(crate) fn of(seed: u64) -> Self {
-        let dice = Dice(Env::seeded(seed));
+        let mut dice = Dice { env: Env::seeded(seed), by_sql: false, equal_keys: false };
         let by_sql = dice.one_in(5);
-        let mut workers: Vec<Vec<Fate>> =
-            (0..dice.between(1, 3)).map(|_| dice.fates("work", by_sql, 3)).collect();
+        dice.by_sql = by_sql;
+        dice.equal_keys = !by_sql && dice.one_in(4);
+        let mut workers: Vec<Vec<Fate>> = (0..dice.between(1, 3)).map(|_| dice.fates("work", 3)).collect();
         // Whoever stands still within a transaction by SQL keeps its locks, and others wait for them.
         if workers.len() > 1 && !by_sql && dice.one_in(2) {
             workers[0].insert(0, Fate::FrozenUntilDecided(dice.between(300, 1800)));
         }
-        let finalizers = (0..dice.between(1, 2)).map(|_| dice.fates("finalize", by_sql, 2)).collect();
-        let planner = dice.fates("plan", by_sql, 2);
-        let messages =
-            (0..dice.below(6)).map(|_| (dice.below(1000) as u32, dice.below(4) as u32)).collect();
+        let finalizers = (0..dice.between(1, 2)).map(|_| dice.fates("finalize", 2)).collect();
+        let planner = dice.fates("plan", 2);
+        let messages = (0..dice.below(6)).map(|_| (dice.below(1000) as u32, dice.below(4) as u32)).collect();
         let mut http: Vec<HttpFault> = (0..dice.below(12)).map(|_| dice.http()).collect();
         let mut cluster: Vec<Fault> = (0..dice.below(9)).map(|_| dice.cluster()).collect();
         if dice.one_in(4) {
@@ -233,6 +246,12 @@ impl Plan {
             messages,
             http,
             cluster,
+            store_away: dice.one_in(5).then(|| {
+                let from = dice.between(0, 1500);
+                (dice.between(1, 3), from, from + dice.between(200, 3000))
+            }),
+            planned_again: dice.one_in(5).then(|| dice.between(100, 2500)),
+            equal_keys: dice.equal_keys,
             doom,
         }
     }
@@ -240,18 +259,21 @@ impl Plan {
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seed, backend, ingest, job_size, planner, workers, finalizers, messages, http, cluster, doom } =
-            self;
+        let Self {
+            seed, backend, ingest, job_size, equal_keys, planner, workers, finalizers, messages, ..
+        } = self;
         write!(
             f,
-            "seed {seed}: {backend}, {ingest}, jobs of {job_size}; doom {doom:?}; planner {planner:?}; \
-             workers {workers:?}; finalizers {finalizers:?}; messages {messages:?}; http"
+            "seed {seed}: {backend}, {ingest}, jobs of {job_size}, equal keys {equal_keys}; doom {:?}; planner \
+             {planner:?}, again {:?}; workers {workers:?}; finalizers {finalizers:?}; messages {messages:?}; store \
+             away {:?}; http",
+            self.doom, self.planned_again, self.store_away
         )?;
-        for HttpFault { on, skip, times, effect } in http {
+        for HttpFault { on, skip, times, effect } in &self.http {
             write!(f, " {on:?}@{skip}×{times}:{effect:?}")?;
         }
         f.write_str("; cluster")?;
-        for Fault { on, skip, times, effect, .. } in cluster {
+        for Fault { on, skip, times, effect, .. } in &self.cluster {
             write!(f, " {on:?}@{skip}×{times}:{effect:?}")?;
         }
         Ok(())

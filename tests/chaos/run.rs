@@ -7,10 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use th_env::{CRASH_AT, Env};
-use th_tests::{
-    Cloud, Digest, Outcome, Proxy, Running, Target, digests, environment_of, small_dump,
-};
-use tokio::sync::watch;
+use th_tests::{Cloud, Digest, Outcome, Proxy, Running, Target, digests, environment_of, small_dump};
+use tokio::sync::{Mutex, watch};
 
 use crate::plan::{Doom, Fate, Plan};
 
@@ -25,7 +23,7 @@ const MAX_RECEIVES: u32 = 50;
 /// Time after which nothing that a dead process took may stand.
 const LATER: Duration = Duration::from_mins(10);
 
-/// The dumps that are imported, and what the good one's tables must hold.
+/// The dumps that are imported, and what their tables must hold: of rows with equal keys, the later ones lose.
 pub(crate) struct Dumps {
     folder: tempfile::TempDir,
     expected: BTreeMap<String, Digest>,
@@ -34,11 +32,12 @@ pub(crate) struct Dumps {
 impl Dumps {
     pub(crate) async fn prepare() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        for name in ["good", "bad-value", "bad-syntax"] {
+        for name in ["good", "equal-keys", "bad-value", "bad-syntax"] {
             let dump = folder.path().join(name);
             std::fs::create_dir_all(&dump).expect("a folder");
             small_dump::write(&dump);
         }
+        small_dump::write_rows_with_equal_keys(&folder.path().join("equal-keys"));
         small_dump::write_bad_value(&folder.path().join("bad-value"));
         small_dump::write_bad_syntax(&folder.path().join("bad-syntax"));
         let target = Target::three_stores().await;
@@ -47,10 +46,11 @@ impl Dumps {
         Self { folder, expected }
     }
 
-    fn of(&self, doom: Option<Doom>) -> PathBuf {
-        self.folder.path().join(match doom {
+    fn of(&self, plan: &Plan) -> PathBuf {
+        self.folder.path().join(match plan.doom {
             Some(Doom::BadValue) => "bad-value",
             Some(Doom::BadSyntax) => "bad-syntax",
+            _ if plan.equal_keys => "equal-keys",
             _ => "good",
         })
     }
@@ -71,8 +71,8 @@ pub(crate) struct Report {
     pub(crate) ended: Ended,
     seconds: f64,
     processes: u32,
-    /// Processes that ended with an error of their own, unasked.
-    errors: u32,
+    /// Errors with which processes ended, unasked.
+    errors: Vec<String>,
     /// Faults of the cloud and of the cluster.
     struck: (u64, u64),
 }
@@ -87,7 +87,7 @@ impl fmt::Display for Report {
         let Self { seconds, processes, errors, struck, .. } = self;
         write!(
             f,
-            " ({seconds:.1} s, {processes} processes, {errors} ended by errors; the cloud struck {} times, the cluster {})",
+            " ({seconds:.1} s, {processes} processes, ended by errors {errors:?}; the cloud struck {} times, the cluster {})",
             struck.0, struck.1
         )
     }
@@ -104,7 +104,7 @@ struct Run<'a> {
     flags: Vec<String>,
     decided: watch::Sender<bool>,
     processes: AtomicU32,
-    errors: AtomicU32,
+    errors: Mutex<Vec<String>>,
 }
 
 /// Makes a run and judges it.
@@ -120,7 +120,7 @@ pub(crate) async fn run(plan: &Plan, cloud: &Cloud, dumps: &Dumps) -> Report {
         ended,
         seconds: (run.env.now_micros() - began) as f64 / 1e6,
         processes: run.processes.load(Ordering::Relaxed),
-        errors: run.errors.load(Ordering::Relaxed),
+        errors: run.errors.lock().await.clone(),
         struck: (run.proxy.struck(), run.target.playground.faults().struck()),
     }
 }
@@ -132,15 +132,19 @@ impl<'a> Run<'a> {
         for fault in &plan.cluster {
             target.playground.faults().add(fault.clone());
         }
-        let source = cloud.upload(&dumps.of(plan.doom), &format!("{name}/dump")).await;
+        let source = cloud.upload(&dumps.of(plan), &format!("{name}/dump")).await;
         let queue = cloud.queue(&name, VISIBILITY, MAX_RECEIVES).await;
         let proxy = Proxy::start(&cloud.endpoint(), plan.http.clone()).await;
         let config = target.path("config.toml");
         let text = format!(
             "[tikv-importer]\nbackend = \"{}\"\nregion-split-size = \"1MiB\"\nlogical-import-batch-rows = 100\n\
              [thunderhead]\njob-size = \"{}\"\npiece-size = \"1MiB\"\nconcurrency = 1\ningest = \"{}\"\n\
-             queue-visibility = \"{VISIBILITY}s\"\nmax-receives = {MAX_RECEIVES}\n",
-            plan.backend, plan.job_size, plan.ingest
+             queue-visibility = \"{VISIBILITY}s\"\nmax-receives = {MAX_RECEIVES}\n\
+             [conflict]\nstrategy = \"{}\"\n",
+            plan.backend,
+            plan.job_size,
+            plan.ingest,
+            if plan.equal_keys { "replace" } else { "error" }
         );
         std::fs::write(&config, text).expect("a configuration");
         let mut flags: Vec<String> = [
@@ -167,7 +171,7 @@ impl<'a> Run<'a> {
             flags,
             decided: watch::Sender::new(false),
             processes: AtomicU32::new(0),
-            errors: AtomicU32::new(0),
+            errors: Mutex::default(),
         }
     }
 
@@ -198,15 +202,21 @@ impl<'a> Run<'a> {
         let id = running.id();
         let signal = |name: &str| {
             let Some(id) = id else { return };
-            let sent = std::process::Command::new("kill").arg(format!("-{name}")).arg(id.to_string()).output();
+            let sent =
+                std::process::Command::new("kill").arg(format!("-{name}")).arg(id.to_string()).output();
             assert!(sent.is_ok(), "kill can be run");
         };
-        let pause = |millis| self.env.sleep(Duration::from_millis(millis), "until something happens to a process");
+        let pause =
+            |millis| self.env.sleep(Duration::from_millis(millis), "until something happens to a process");
         let happens = async {
             match fate {
                 Some(Fate::Killed(after)) => {
                     pause(after).await;
                     signal("KILL");
+                }
+                Some(Fate::Terminated(after)) => {
+                    pause(after).await;
+                    signal("TERM");
                 }
                 Some(Fate::Frozen(from, to)) => {
                     pause(from).await;
@@ -239,12 +249,16 @@ impl<'a> Run<'a> {
     ) -> Result<(), String> {
         let mut last = String::new();
         for number in 0..MOST_PROCESSES {
-            let outcome = self.process(command, fates.get(number).copied()).await;
-            if over(&outcome).await {
+            let fate = fates.get(number).copied();
+            let outcome = self.process(command, fate).await;
+            // A worker that was asked to end says nothing about the import.
+            let asked = command == "work" && matches!(fate, Some(Fate::Terminated(_)));
+            if !asked && over(&outcome).await {
                 return Ok(());
             }
-            if outcome.code.is_some() {
-                self.errors.fetch_add(1, Ordering::Relaxed);
+            if outcome.code.is_some() && !asked {
+                let error = outcome.err.lines().find(|line| line.starts_with("error[")).unwrap_or_default();
+                self.errors.lock().await.push(format!("{command}: {error}"));
                 last = outcome.err;
             }
         }
@@ -274,8 +288,25 @@ impl<'a> Run<'a> {
             let each = self.plan.workers.iter().map(|fates| self.service("work", fates, succeeded));
             futures::future::join_all(each).await.into_iter().collect::<Result<(), String>>()
         };
-        let (finalized, worked) = tokio::join!(finalizers, workers);
+        let (finalized, worked, (), ()) =
+            tokio::join!(finalizers, workers, self.store_goes_away(), self.plan_again());
         finalized.and(worked)
+    }
+
+    async fn store_goes_away(&self) {
+        let Some((store, from, to)) = self.plan.store_away else { return };
+        let faults = self.target.playground.faults();
+        self.env.sleep(Duration::from_millis(from), "until a store goes away").await;
+        faults.store_down(store);
+        self.env.sleep(Duration::from_millis(to - from), "until it comes back").await;
+        faults.store_up(store);
+    }
+
+    /// Somebody runs the planner once more; whatever it says, it must end and do no harm.
+    async fn plan_again(&self) {
+        let Some(after) = self.plan.planned_again else { return };
+        self.env.sleep(Duration::from_millis(after), "until somebody plans again").await;
+        self.process("plan", None).await;
     }
 
     /// What happens between plan and work: messages come twice and late, the source changes.

@@ -127,7 +127,8 @@ impl Step {
     #[inline]
     pub fn reached(self) {
         if cfg!(debug_assertions)
-            && let Some(crash) = CRASH.get_or_init(|| std::env::var(CRASH_AT).ok().and_then(|text| parse(&text)))
+            && let Some(crash) =
+                CRASH.get_or_init(|| std::env::var(CRASH_AT).ok().and_then(|text| parse(&text)))
             && crash.label == self.label()
             && crash.left.fetch_sub(1, Ordering::Relaxed) == 1
         {

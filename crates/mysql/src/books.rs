@@ -230,7 +230,9 @@ impl Books {
             server.dialect().text(&format!("import {import}"))
         );
         let mut tables = vec![self.progress(), self.rejects()];
-        for name in connection.rows(&ours).await?.into_iter().filter_map(|row| row.into_iter().next().flatten()) {
+        for name in
+            connection.rows(&ours).await?.into_iter().filter_map(|row| row.into_iter().next().flatten())
+        {
             let table = quote_table(&self.schema, &name);
             if !tables.contains(&table) {
                 tables.push(table);

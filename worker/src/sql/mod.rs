@@ -155,7 +155,8 @@ impl Work for SqlImport {
         _quota: Option<&Arc<AtomicU64>>,
     ) -> Result<JobResult, Fault> {
         let import = &worker.import;
-        let job = Arc::new(import.ledger.job(&import.plan, id).await.map_err(|error| fault::of_ledger(&error))?);
+        let job =
+            Arc::new(import.ledger.job(&import.plan, id).await.map_err(|error| fault::of_ledger(&error))?);
         let table = import.table(&job)?;
         let name = format!("{}.{}", table.db, table.name);
         let progress = worker.progress.start(&import.env, &job, &name, visibility.progress());
