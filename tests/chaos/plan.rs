@@ -12,7 +12,7 @@ pub(crate) enum Doom {
     /// A row has a value that does not fit.
     BadValue,
     /// A file ends within a row.
-    BadSyntax,
+    CutOff,
     /// An object is written anew after the plan.
     SourceChanged,
     /// An object is removed after the plan.
@@ -23,13 +23,13 @@ pub(crate) enum Doom {
 
 impl Doom {
     const ALL: [Doom; 5] =
-        [Doom::BadValue, Doom::BadSyntax, Doom::SourceChanged, Doom::SourceGone, Doom::DiskFull];
+        [Doom::BadValue, Doom::CutOff, Doom::SourceChanged, Doom::SourceGone, Doom::DiskFull];
 
     /// The code that `FAILED.json` must give.
     pub(crate) fn code(self) -> &'static str {
         match self {
             Doom::BadValue => "TH0013",
-            Doom::BadSyntax => "TH0012",
+            Doom::CutOff => "TH0011",
             Doom::SourceChanged | Doom::SourceGone => "TH0010",
             Doom::DiskFull => "TH0023",
         }
@@ -72,6 +72,8 @@ pub(crate) struct Plan {
     pub(crate) cluster: Vec<Fault>,
     /// A store that is away from one moment to another, in milliseconds after the plan.
     pub(crate) store_away: Option<(u64, u64, u64)>,
+    /// An outage of bucket and queue, likewise.
+    pub(crate) outage: Option<(u64, u64)>,
     /// Another `plan` of the same import, so many milliseconds after the first.
     pub(crate) planned_again: Option<u64>,
     pub(crate) doom: Option<Doom>,
@@ -250,6 +252,10 @@ impl Plan {
                 let from = dice.between(0, 1500);
                 (dice.between(1, 3), from, from + dice.between(200, 3000))
             }),
+            outage: dice.one_in(5).then(|| {
+                let from = dice.between(0, 2000);
+                (from, from + dice.between(500, 12_000))
+            }),
             planned_again: dice.one_in(5).then(|| dice.between(100, 2500)),
             equal_keys: dice.equal_keys,
             doom,
@@ -266,8 +272,8 @@ impl fmt::Display for Plan {
             f,
             "seed {seed}: {backend}, {ingest}, jobs of {job_size}, equal keys {equal_keys}; doom {:?}; planner \
              {planner:?}, again {:?}; workers {workers:?}; finalizers {finalizers:?}; messages {messages:?}; store \
-             away {:?}; http",
-            self.doom, self.planned_again, self.store_away
+             away {:?}; outage {:?}; http",
+            self.doom, self.planned_again, self.store_away, self.outage
         )?;
         for HttpFault { on, skip, times, effect } in &self.http {
             write!(f, " {on:?}@{skip}×{times}:{effect:?}")?;

@@ -32,14 +32,14 @@ pub(crate) struct Dumps {
 impl Dumps {
     pub(crate) async fn prepare() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        for name in ["good", "equal-keys", "bad-value", "bad-syntax"] {
+        for name in ["good", "equal-keys", "bad-value", "cut-off"] {
             let dump = folder.path().join(name);
             std::fs::create_dir_all(&dump).expect("a folder");
             small_dump::write(&dump);
         }
         small_dump::write_rows_with_equal_keys(&folder.path().join("equal-keys"));
         small_dump::write_bad_value(&folder.path().join("bad-value"));
-        small_dump::write_bad_syntax(&folder.path().join("bad-syntax"));
+        small_dump::write_cut_off(&folder.path().join("cut-off"));
         let target = Target::three_stores().await;
         target.import(&folder.path().join("good"), &[]).await.succeeded();
         let expected = digests(target.playground.tidb_port()).await;
@@ -49,7 +49,7 @@ impl Dumps {
     fn of(&self, plan: &Plan) -> PathBuf {
         self.folder.path().join(match plan.doom {
             Some(Doom::BadValue) => "bad-value",
-            Some(Doom::BadSyntax) => "bad-syntax",
+            Some(Doom::CutOff) => "cut-off",
             _ if plan.equal_keys => "equal-keys",
             _ => "good",
         })
@@ -288,8 +288,8 @@ impl<'a> Run<'a> {
             let each = self.plan.workers.iter().map(|fates| self.service("work", fates, succeeded));
             futures::future::join_all(each).await.into_iter().collect::<Result<(), String>>()
         };
-        let (finalized, worked, (), ()) =
-            tokio::join!(finalizers, workers, self.store_goes_away(), self.plan_again());
+        let (finalized, worked, ..) =
+            tokio::join!(finalizers, workers, self.store_goes_away(), self.outage(), self.plan_again());
         finalized.and(worked)
     }
 
@@ -300,6 +300,14 @@ impl<'a> Run<'a> {
         faults.store_down(store);
         self.env.sleep(Duration::from_millis(to - from), "until it comes back").await;
         faults.store_up(store);
+    }
+
+    async fn outage(&self) {
+        let Some((from, to)) = self.plan.outage else { return };
+        self.env.sleep(Duration::from_millis(from), "until the outage").await;
+        self.proxy.set_away(true);
+        self.env.sleep(Duration::from_millis(to - from), "until the outage ends").await;
+        self.proxy.set_away(false);
     }
 
     /// Somebody runs the planner once more; whatever it says, it must end and do no harm.
@@ -332,7 +340,11 @@ impl<'a> Run<'a> {
     /// What it came to: outcome, rows, and what is left in the cluster.
     async fn judge(&self, dumps: &Dumps) -> Ended {
         let (complete, failed) = (self.document("COMPLETE.json").await, self.document("FAILED.json").await);
-        self.target.playground.faults().clear();
+        let faults = self.target.playground.faults();
+        if let Some(store) = (1..=3).find(|&store| faults.is_store_down(store)) {
+            return Ended::Wrong(format!("store {store} would have panicked"));
+        }
+        faults.clear();
         self.target.env.move_on(LATER);
         let left = self.target.left_behind().await;
         if !left.is_empty() {

@@ -2,7 +2,7 @@
 //!
 //! As in the playground, a fault waits for requests of a kind, lets some pass, and strikes a number of times.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -93,6 +93,7 @@ struct Shared {
     env: Env,
     waiting: Mutex<Vec<HttpFault>>,
     struck: AtomicU64,
+    away: AtomicBool,
 }
 
 impl Proxy {
@@ -106,6 +107,7 @@ impl Proxy {
             env: Env::real(),
             waiting: Mutex::new(faults),
             struck: AtomicU64::new(0),
+            away: AtomicBool::new(false),
         });
         let app = Router::new().fallback(pass).with_state(Arc::clone(&shared));
         let server = tokio::spawn(async move {
@@ -117,6 +119,11 @@ impl Proxy {
     /// Where it listens.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
+    }
+
+    /// Refuses everything, as in an outage, or ends that.
+    pub fn set_away(&self, away: bool) {
+        self.shared.away.store(away, Ordering::Relaxed);
     }
 
     /// How often any fault has struck.
@@ -208,6 +215,9 @@ fn broken(status: StatusCode, mut headers: HeaderMap, bytes: Bytes) -> Response 
 }
 
 async fn pass(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    if shared.away.load(Ordering::Relaxed) {
+        return (StatusCode::SERVICE_UNAVAILABLE, "injected outage").into_response();
+    }
     let effect = kind(&request).and_then(|kind| shared.strike(kind));
     match effect {
         Some(HttpEffect::Refuse(status)) => {

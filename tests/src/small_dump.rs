@@ -49,7 +49,7 @@ pub fn write_bad_value(folder: &Path) {
 }
 
 /// Adds a file to `f.plain` that ends within a row.
-pub fn write_bad_syntax(folder: &Path) {
+pub fn write_cut_off(folder: &Path) {
     let bad = "INSERT INTO `plain` VALUES\n('half a row',1.5),\n('the other";
     fs::write(folder.join("f.plain.000000001.sql"), bad).expect("the test's folder can be written");
 }

@@ -21,8 +21,10 @@ const WRONG_VALUE_FOR_VARIABLE: u16 = 1231;
 const FORGOTTEN_MODE: &str = "NO_AUTO_CREATE_USER";
 
 /// Session variables of an import, set where the server knows them. Transactions are pessimistic on TiDB, too:
-/// an update of the books locks them, and a duplicate is an error of its statement, not of the commit.
-const SESSION: [(&str, &str); 7] = [
+/// an update of the books locks them, and a duplicate is an error of its statement, not of the commit. Statements of
+/// a transaction follow at once: one that stands still (in seconds) is of a worker that does, and its locks would
+/// keep its job from others.
+const SESSION: [(&str, &str); 9] = [
     ("autocommit", "1"),
     ("foreign_key_checks", "0"),
     ("tidb_txn_mode", "'pessimistic'"),
@@ -30,6 +32,8 @@ const SESSION: [(&str, &str); 7] = [
     ("allow_auto_random_explicit_insert", "1"),
     ("tidb_opt_write_row_id", "1"),
     ("tidb_request_source_type", "'lightning'"),
+    ("tidb_idle_transaction_timeout", "60"),
+    ("idle_transaction_timeout", "60"),
 ];
 
 /// A MySQL-compatible server. Cheap to clone.
