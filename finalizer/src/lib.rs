@@ -22,11 +22,9 @@ use std::time::Duration;
 use th_cluster::{Cluster, ImportLease, LeaseOptions, PauseScope};
 use th_config::Config;
 use th_connect::{Target, fault};
-use th_env::Env;
+use th_env::{Env, Step};
 use th_errors::Fault;
-use th_ledger::{
-    Complete, ConflictStrategy, FORMAT, Failed, JobId, Ledger, Outcome, Plan, TableReport, Verdict,
-};
+use th_ledger::{Complete, ConflictStrategy, FORMAT, Failed, Ledger, Outcome, Plan, TableReport, Verdict};
 use th_queue::Queue;
 use th_status::Health;
 
@@ -148,14 +146,14 @@ impl Finalizer<'_> {
     }
 
     async fn run_held(&self) -> Result<Verdict, Fault> {
-        match self.wait().await? {
+        let results = match self.wait().await? {
             wait::Waited::Decided(verdict) => return Ok(verdict),
             wait::Waited::Failed(faults) => return self.fail(faults, Vec::new()).await,
-            wait::Waited::Finished => {}
-        }
-        let jobs: Vec<JobId> = (0..self.plan.jobs).map(JobId).collect();
-        let results = self.ledger.results(&jobs).await.map_err(|error| fault::of_ledger(&error))?;
+            wait::Waited::Finished(results) => results,
+        };
+        Step::JobsFinished.reached();
         let totals = fold::fold(self.plan, &results);
+        Step::ResultsFolded.reached();
         if let Some(fault) = fold::too_many_rejected(self.plan, &totals) {
             return self.fail(vec![fault], Vec::new()).await;
         }
@@ -163,9 +161,13 @@ impl Finalizer<'_> {
         if !faults.is_empty() {
             return self.fail(faults, reports).await;
         }
+        Step::TablesVerified.reached();
         verify::rebase(self, &totals).await?;
+        Step::IdsRebased.reached();
         verify::analyze(self).await?;
+        Step::TablesAnalyzed.reached();
         self.normal_mode().await?;
+        Step::ModeRestored.reached();
         self.decide(self.complete(reports)).await
     }
 

@@ -7,7 +7,7 @@ use th_cluster::RebaseTo;
 use th_config::Level;
 use th_connect::{LONG_STATEMENT, fault};
 use th_errors::{Code, Fault};
-use th_ledger::{Bases, ConflictStrategy, JobResult, Pairs, PlannedTable, TableReport};
+use th_ledger::{Bases, ConflictStrategy, JobResult, Pairs, PlannedTable, Results, TableReport};
 use th_schema::Table;
 use tracing::Instrument as _;
 
@@ -20,7 +20,7 @@ use crate::resolve::{Resolved, resolve};
 pub(crate) async fn tables(
     finalizer: &Finalizer<'_>,
     totals: &[TableTotal],
-    results: &[JobResult],
+    results: &Results,
 ) -> Result<(Vec<TableReport>, Vec<Fault>), Fault> {
     let concurrency = usize::try_from(finalizer.config.tidb.checksum_table_concurrency).unwrap_or(2).max(1);
     let checked: Vec<(TableReport, Option<Fault>)> =
@@ -43,7 +43,7 @@ async fn check(
     number: u32,
     planned: &PlannedTable,
     total: &TableTotal,
-    results: &[JobResult],
+    results: &Results,
 ) -> Result<(TableReport, Option<Fault>), Fault> {
     let level = finalizer.config.post_restore.checksum;
     let table = Arc::new(table(planned)?);
@@ -66,8 +66,7 @@ async fn check(
     report.found = checksum().await?;
     let mut found_fault = None;
     if may_conflict(finalizer, planned, total, report.found) {
-        let of_table: Vec<JobResult> =
-            results.iter().filter(|result| result.table == number).cloned().collect();
+        let of_table: Vec<JobResult> = results.of(planned.jobs.clone()).cloned().collect();
         match resolve(finalizer, number, (planned, &table), &of_table).await? {
             Resolved::Nothing => {}
             Resolved::Removed(resolution) => {

@@ -29,7 +29,7 @@ use th_codec::Encoder;
 use th_config::Config;
 use th_connect::{Target as Opened, fault};
 use th_dump::{Dump, Store, TableFiles};
-use th_env::Env;
+use th_env::{Env, Step};
 use th_errors::{Code, Fault};
 use th_job::encoder_options;
 use th_ledger::{
@@ -159,6 +159,7 @@ impl<T> Planner<'_, T> {
         for (path, reason) in &dump.ignored {
             tracing::info!(path, reason, "ignored");
         }
+        Step::Listed.reached();
         tracing::info!(
             tables = dump.tables.len(),
             files = dump.tables.iter().map(|table| table.data.len()).sum::<usize>(),
@@ -242,6 +243,7 @@ impl<T> Planner<'_, T> {
             })
             .collect();
         self.queue.send(&bodies).await.map_err(|error| fault::of_queue(&error))?;
+        Step::Enqueued.reached();
         tracing::info!(jobs = bodies.len(), queue = self.queue.name(), "jobs enqueued");
         Ok(())
     }
@@ -284,6 +286,7 @@ impl Planner<'_> {
         self.check_definitions_present(tidb, &dump).await?;
         let version = tidb.version().await.map_err(|error| fault::of_cluster(&error))?;
         schemas::create(self, tidb, &dump).await?;
+        Step::SchemasMade.reached();
         let session = self.session(tidb).await?;
         read.time_zone.clone_from(&session.time_zone);
         let mut tables = Vec::with_capacity(dump.tables.len());
@@ -297,9 +300,11 @@ impl Planner<'_> {
             tables.push(planned);
         }
         let first_commit_ts = self.give_timestamps(&mut made.jobs).await?;
+        Step::TimestampsGiven.reached();
         let conflict = self.conflict_policy();
         if conflict.strategy == ConflictStrategy::Replace {
             self.hold_versions(first_commit_ts).await?;
+            Step::VersionsHeld.reached();
         }
         let plan = Plan {
             format: FORMAT,
@@ -321,11 +326,14 @@ impl Planner<'_> {
             source_bytes,
             tables,
             jobs: made.jobs.len() as u32,
+            attempt: self.env.uuid(),
         };
         let written = self.ledger.write_plan(&plan, &made.jobs, &made.cut_files).await;
         written.map_err(|error| fault::of_ledger(&error))?;
+        Step::PlanWritten.reached();
         tracing::info!(import = %plan.import_id, tables = plan.tables.len(), jobs = plan.jobs, "plan written");
         schemas::create_views(self, tidb, &dump).await?;
+        Step::ViewsMade.reached();
         Ok(plan)
     }
 

@@ -4,6 +4,7 @@
 use serde_json::value::RawValue;
 use th_connect::fault;
 use th_dump::{Dump, TableFiles};
+use th_env::Step;
 use th_errors::{Code, Fault};
 use th_ledger::{Backend, FORMAT, Plan, PlannedColumn, PlannedTable, Session, SqlPlan, Target};
 use th_mysql::{Books, Server, TableFacts};
@@ -32,6 +33,7 @@ impl Planner<'_, Server> {
         let mut dump = self.discover().await?;
         self.check_definitions_present(server, &dump).await?;
         schemas::create(self, server, &dump).await?;
+        Step::SchemasMade.reached();
         read.time_zone = self.reading_zone().await?;
         let mut tables = Vec::with_capacity(dump.tables.len());
         let mut made = jobs::Jobs::default();
@@ -68,6 +70,7 @@ impl Planner<'_, Server> {
             source_bytes,
             tables,
             jobs: made.jobs.len() as u32,
+            attempt: self.env.uuid(),
         };
         self.commit(&plan, &made, &dump).await?;
         Ok(plan)
@@ -78,14 +81,18 @@ impl Planner<'_, Server> {
         if let Backend::Tidb(sql) = &plan.backend {
             let books = Books::new(&sql.books_schema, &sql.books);
             books
-                .open(self.cluster, &plan.import_id, plan.jobs)
+                .open(self.cluster, self.ledger.display(), plan.jobs)
                 .await
                 .map_err(|error| fault::of_sql(&error))?;
+            Step::BooksOpened.reached();
         }
         let written = self.ledger.write_plan(plan, &made.jobs, &made.cut_files).await;
         written.map_err(|error| fault::of_ledger(&error))?;
+        Step::PlanWritten.reached();
         tracing::info!(import = %plan.import_id, tables = plan.tables.len(), jobs = plan.jobs, "plan written");
-        schemas::create_views(self, self.cluster, dump).await
+        schemas::create_views(self, self.cluster, dump).await?;
+        Step::ViewsMade.reached();
+        Ok(())
     }
 
     /// The zone that moments of Parquet files, which count from UTC, are written out in: the session's.

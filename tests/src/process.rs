@@ -85,6 +85,11 @@ impl Running {
         }))
     }
 
+    /// Its process id, until it has ended.
+    pub fn id(&self) -> Option<u32> {
+        self.0.id()
+    }
+
     /// Waits for its end.
     pub async fn wait(self) -> Outcome {
         let output = tokio::time::timeout(DEADLINE, self.0.wait_with_output())

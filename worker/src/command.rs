@@ -12,7 +12,7 @@ use th_queue::VisibilityOptions;
 use th_status::Site;
 use tracing::Instrument as _;
 
-use crate::{Assignment, Progress, Resources, Stop, watch_for_notices};
+use crate::{Assignment, Progress, Resources, Stop, probe, watch_for_notices};
 
 /// Takes jobs of an import until it is over.
 #[derive(Debug, Clone, Args)]
@@ -44,6 +44,7 @@ pub async fn run(args: WorkArgs, env: Env) -> Result<(), Fault> {
         &config.mydumper.data_source_dir
     };
     let source = th_connect::source(source_url)?;
+    probe::source(&plan, &ledger, &source).await?;
     let target = th_connect::target(&config, Some(&plan), false, &env).await?;
     let queue = th_connect::queue(&config).await;
     let stop = Stop::default();

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use th_cluster::PairBuffer;
 use th_connect::fault;
+use th_env::Step;
 use th_errors::{Code, Fault};
 use th_ledger::{Job, Stage};
 use th_sorter::{SortError, Sorted, merge};
@@ -46,6 +47,7 @@ pub(crate) async fn run(
         progress.enter(Stage::Split);
         let keys = Sorted::split_keys(&parts, region_bytes);
         import.split(&keys).await?;
+        Step::RegionsSplit.reached();
     }
     progress.enter(Stage::Ingest);
     let (sender, mut receiver) = mpsc::channel(1);
@@ -77,6 +79,7 @@ pub(crate) async fn run(
                 .await
                 .map_err(|error| fault::of_ingest(&error))?;
             progress.ingested(&stats);
+            Step::PieceIngested.reached();
             Ok(stats.refusals.values().sum())
         };
         running.spawn(ingest.in_current_span());

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use th_connect::fault;
+use th_env::Step;
 use th_errors::{Code, Fault};
 use th_job::{Pieces, Proof};
 use th_ledger::{FORMAT, Job, JobId, JobResult};
@@ -29,18 +30,20 @@ pub(crate) async fn run(
     quota: Option<&Arc<AtomicU64>>,
 ) -> Result<JobResult, Fault> {
     let import = &worker.import;
-    let job = Arc::new(import.ledger.job(id).await.map_err(|error| fault::of_ledger(&error))?);
+    let job = Arc::new(import.ledger.job(&import.plan, id).await.map_err(|error| fault::of_ledger(&error))?);
     let (planned, _) = import.table(job.table)?;
     let name = format!("{}.{}", planned.db, planned.name);
     let progress = worker.progress.start(&import.env, &job, &name, visibility.progress());
     let result = async {
         let encoded = encoded(worker, slot, &job, &progress, quota).await?;
+        Step::Encoded.reached();
         let Encoded { sorted, rows, rejected, rejects, pairs, bases, source_bytes, found: _ } = encoded;
         if !rejects.is_empty() {
             import.ledger.write_rejects(id, &rejects).await.map_err(|error| fault::of_ledger(&error))?;
         }
         let spilled_bytes = sorted.spilled_bytes();
         let ingested = ingest::run(worker, &job, sorted, &progress).await?;
+        Step::JobIngested.reached();
         let conflicts = ingested.collisions.count;
         ingested.collisions.settle(import, &job).await?;
         Ok(JobResult {
@@ -78,7 +81,7 @@ async fn encoded(
     quota: Option<&Arc<AtomicU64>>,
 ) -> Result<Encoded, Fault> {
     let import = &worker.import;
-    let mut pieces = Pieces::of(&import.ledger, job).await?;
+    let mut pieces = Pieces::of(&import.ledger, &import.plan, job).await?;
     loop {
         let sort = SortOptions {
             dir: worker.resources.sort_dir.clone(),
@@ -107,7 +110,7 @@ async fn encoded(
             .await
             .map_err(|error| Fault::new(Code::Internal, format!("encoding ended unexpectedly: {error}")))?;
         match &encoded {
-            Ok(encoded) => th_job::record(&import.ledger, &encoded.found).await?,
+            Ok(encoded) => th_job::record(&import.ledger, &import.plan, &encoded.found).await?,
             // Anything else may be the fault of a wrong beginning.
             Err(fault) if fault.is_retryable() => return encoded,
             Err(_) => {}
@@ -120,7 +123,7 @@ async fn encoded(
             env: &import.env,
             ledger: &import.ledger,
             source: &import.source,
-            read: &import.plan.read,
+            plan: &import.plan,
             patience: PATIENCE,
             alive: &alive,
         };

@@ -15,6 +15,7 @@ mod encode;
 mod import;
 mod ingest;
 mod job;
+mod probe;
 mod progress;
 mod report;
 mod spot;
@@ -29,10 +30,11 @@ use std::time::Duration;
 
 use th_config::Config;
 use th_connect::fault;
+use th_env::Step;
 use th_errors::{Code, Fault};
 use th_ledger::{FORMAT, JobFailure, Put};
 use th_planner::JobMessage;
-use th_queue::{Message, Queue, Visibility, VisibilityOptions};
+use th_queue::{Message, Queue, QueueError, Visibility, VisibilityOptions};
 use th_status::Health;
 use th_status::metrics::JobOutcome;
 use tracing::Instrument as _;
@@ -133,6 +135,7 @@ impl<W: Work> Worker<W> {
 
     async fn run_leased(self, config: &Config) -> Result<u64, Fault> {
         let lease = self.import.lease(config, &self.name).await?;
+        Step::Leased.reached();
         let finished = self.run_slots().await;
         if let Some(lease) = lease
             && let Err(error) = lease.release().await
@@ -174,7 +177,7 @@ impl<W: Work> Worker<W> {
         while !self.stop.is_draining() {
             let messages = match self.queue.receive(1, POLL).await {
                 Ok(messages) => messages,
-                Err(error) if queue_failures < 5 => {
+                Err(error) if queue_failures < 5 && !matches!(error, QueueError::NotFound(_)) => {
                     queue_failures += 1;
                     tracing::warn!(%error, "cannot receive; trying again");
                     let delay = self.import.env().backoff(
@@ -229,7 +232,7 @@ impl<W: Work> Worker<W> {
     /// Lets a message come back to the queue after `delay`.
     async fn hand_back(&self, message: &Message, delay: Duration) -> Result<(), Fault> {
         match self.queue.extend(&message.receipt, delay).await {
-            Ok(()) | Err(th_queue::QueueError::StaleReceipt) => Ok(()),
+            Ok(()) | Err(QueueError::StaleReceipt) => Ok(()),
             Err(error) => Err(fault::of_queue(&error)),
         }
     }
@@ -258,6 +261,7 @@ impl<W: Work> Worker<W> {
         }
         let started = self.import.env().now_micros();
         tracing::info!(receives = message.receives, slot, "job taken");
+        Step::JobTaken.reached();
         let done = W::job(self, slot, pointer.job, started, &visibility, quota).await;
         let ended = |outcome| self.progress.metrics.job(outcome);
         match done {
@@ -267,7 +271,9 @@ impl<W: Work> Worker<W> {
                     let same = (other.rows, other.pairs) == (result.rows, result.pairs);
                     tracing::info!(other = %other.worker, same, "another run of the job was first");
                 }
+                Step::ResultWritten.reached();
                 visibility.acknowledge().await.map_err(|error| fault::of_queue(&error))?;
+                Step::JobAcknowledged.reached();
                 self.progress.finish_job(result.table);
                 ended(JobOutcome::Done);
                 tracing::info!(rows = result.rows, pairs = result.pairs.pairs, "job done");

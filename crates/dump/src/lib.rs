@@ -53,6 +53,7 @@ pub use dump::{Compression, DataFile, Database, Dump, File, Format, Sequence, Ta
 pub use error::{
     DumpError, DumpErrorKind, LocationError, OptionError, ReadError, ReadErrorKind, StorageFailure,
 };
+pub use fetch::read_one_byte;
 pub use file_rules::{FileKind, FileRouter, FileRule, RoutedFile};
 pub use filter::TableFilter;
 pub use lines::line_of;

@@ -13,7 +13,7 @@ use th_connect::fault;
 use th_dump::{ReadOptions, RowReader, Store};
 use th_env::Env;
 use th_errors::{Code, Fault};
-use th_ledger::{Chunk, CutFile, Job, Ledger};
+use th_ledger::{Chunk, CutFile, Job, Ledger, Plan};
 use tokio::runtime::Handle;
 
 /// Between two looks for a missing note.
@@ -66,8 +66,8 @@ pub struct Proof<'a> {
     pub ledger: &'a Ledger,
     /// The dump.
     pub source: &'a Store,
-    /// How it is read.
-    pub read: &'a ReadOptions,
+    /// The plan.
+    pub plan: &'a Plan,
     /// How long others are waited for.
     pub patience: Duration,
     /// Called now and then; an error ends the search.
@@ -76,20 +76,22 @@ pub struct Proof<'a> {
 
 impl Pieces {
     /// Reads what the ledger has of a job's pieces.
-    pub async fn of(ledger: &Ledger, job: &Job) -> Result<Self, Fault> {
+    pub async fn of(ledger: &Ledger, plan: &Plan, job: &Job) -> Result<Self, Fault> {
         let mut pieces = Self::default();
         for (chunk, at) in job.chunks.iter().zip(0..) {
             let Some(number) = chunk.cut_file else { continue };
             let known = pieces.pieces.values().find(|piece| piece.number == number);
             let file = match known {
                 Some(piece) => Arc::clone(&piece.file),
-                None => Arc::new(ledger.cut_file(number).await.map_err(|error| fault::of_ledger(&error))?),
+                None => {
+                    Arc::new(ledger.cut_file(plan, number).await.map_err(|error| fault::of_ledger(&error))?)
+                }
             };
             let start = chunk.range.as_ref().map_or(0, |range| range.start);
             let beginning = if start == 0 { Beginning::Right } else { Beginning::Unknown(0) };
             pieces.pieces.insert(at, Piece { number, start, file, beginning });
         }
-        pieces.look(ledger).await?;
+        pieces.look(ledger, plan).await?;
         Ok(pieces)
     }
 
@@ -140,7 +142,7 @@ impl Pieces {
         let mut waited = Duration::ZERO;
         while let Some((number, at, file)) = self.unknown() {
             (proof.alive)()?;
-            self.look(proof.ledger).await?;
+            self.look(proof.ledger, proof.plan).await?;
             match self.unknown() {
                 Some((again, same, _)) if (again, same) == (number, at) => {}
                 _ => continue,
@@ -153,7 +155,7 @@ impl Pieces {
             let object = proof.source.display(&file.file.path);
             tracing::info!(%object, from = at, "reading a piece to see where the next one begins");
             let end = end_of(proof, &file, at).await?;
-            record(proof.ledger, &[Found { number, start: at, end }]).await?;
+            record(proof.ledger, proof.plan, &[Found { number, start: at, end }]).await?;
         }
         Ok(void(self) > before)
     }
@@ -166,7 +168,7 @@ impl Pieces {
         })
     }
 
-    async fn look(&mut self, ledger: &Ledger) -> Result<(), Fault> {
+    async fn look(&mut self, ledger: &Ledger, plan: &Plan) -> Result<(), Fault> {
         let mut known: BTreeMap<u32, BTreeMap<u64, u64>> = BTreeMap::new();
         for piece in self.pieces.values_mut() {
             if !matches!(piece.beginning, Beginning::Unknown(_)) {
@@ -175,7 +177,7 @@ impl Pieces {
             let found = match known.entry(piece.number) {
                 std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
                 std::collections::btree_map::Entry::Vacant(entry) => {
-                    let found = ledger.found_cuts(piece.number).await;
+                    let found = ledger.found_cuts(plan, piece.number).await;
                     entry.insert(found.map_err(|error| fault::of_ledger(&error))?)
                 }
             };
@@ -198,9 +200,9 @@ fn beginning(found: &BTreeMap<u64, u64>, start: u64) -> Beginning {
 }
 
 /// Notes for others what was found.
-pub async fn record(ledger: &Ledger, found: &[Found]) -> Result<(), Fault> {
+pub async fn record(ledger: &Ledger, plan: &Plan, found: &[Found]) -> Result<(), Fault> {
     for &Found { number, start, end } in found {
-        ledger.write_found_cut(number, start, end).await.map_err(|error| fault::of_ledger(&error))?;
+        ledger.write_found_cut(plan, number, start, end).await.map_err(|error| fault::of_ledger(&error))?;
     }
     Ok(())
 }
@@ -210,8 +212,9 @@ async fn end_of(proof: &Proof<'_>, file: &CutFile, start: u64) -> Result<u64, Fa
     let size = file.cuts.size;
     let piece = start..file.cuts.at.iter().copied().find(|&cut| cut > start).unwrap_or(size);
     let runtime = Handle::current();
-    let mut reader = RowReader::open_piece(proof.source, &file.file, piece, &file.cuts, proof.read, &runtime)
-        .map_err(|error| fault::of_read(&error))?;
+    let mut reader =
+        RowReader::open_piece(proof.source, &file.file, piece, &file.cuts, &proof.plan.read, &runtime)
+            .map_err(|error| fault::of_read(&error))?;
     loop {
         let reading = tokio::task::spawn_blocking(move || {
             for _ in 0..REPORT_ROWS {

@@ -48,6 +48,9 @@ pub struct Plan {
     pub tables: Vec<PlannedTable>,
     /// Number of jobs; they are `0..jobs`.
     pub jobs: u32,
+    /// Names the folder of its jobs, for this plan alone: whoever began to plan before and died has left others.
+    #[serde(default)]
+    pub attempt: String,
     /// Bytes of all data files as they are stored.
     pub source_bytes: u64,
 }

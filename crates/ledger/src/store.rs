@@ -9,6 +9,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use th_env::Step;
 
 use crate::{
     Complete, Conflict, CutFile, FORMAT, Failed, Job, JobFailure, JobId, JobResult, Layout, Outcome, Plan,
@@ -16,7 +17,7 @@ use crate::{
 };
 
 /// Requests in flight while many objects are read or written.
-const CONCURRENCY: usize = 32;
+pub(crate) const CONCURRENCY: usize = 32;
 
 /// A failure of the ledger.
 #[derive(Debug, thiserror::Error)]
@@ -213,15 +214,20 @@ impl Ledger {
     /// Writes all jobs and the files that were cut by looking, then the plan that makes them count.
     pub async fn write_plan(&self, plan: &Plan, jobs: &[Job], cuts: &[CutFile]) -> Result<(), LedgerError> {
         futures::stream::iter((0..).zip(cuts))
-            .map(|(number, file)| self.put_own(self.layout.cut_file(number), file))
+            .map(|(number, file)| self.put_own(self.layout.cut_file(&plan.attempt, number), file))
             .buffer_unordered(CONCURRENCY)
             .try_collect::<()>()
             .await?;
         futures::stream::iter(jobs)
-            .map(|job| self.put_own(self.layout.job(job.job), job))
+            .map(|job| async move {
+                self.put_own(self.layout.job(&plan.attempt, job.job), job).await?;
+                Step::JobWritten.reached();
+                Ok(())
+            })
             .buffer_unordered(CONCURRENCY)
             .try_collect::<()>()
             .await?;
+        Step::JobsWritten.reached();
         self.put_own(self.layout.plan(), plan).await
     }
 
@@ -238,14 +244,14 @@ impl Ledger {
     }
 
     /// A file that was cut by looking.
-    pub async fn cut_file(&self, number: u32) -> Result<CutFile, LedgerError> {
-        self.must_get(&self.layout.cut_file(number)).await
+    pub async fn cut_file(&self, plan: &Plan, number: u32) -> Result<CutFile, LedgerError> {
+        self.must_get(&self.layout.cut_file(&plan.attempt, number)).await
     }
 
     /// What is known of such a file's pieces: from where each begins to where the next really begins (or the file
     /// ends). Pieces that begin inside a row are among them; none that begins right leads there.
-    pub async fn found_cuts(&self, number: u32) -> Result<BTreeMap<u64, u64>, LedgerError> {
-        let folder = self.layout.found_cuts(number);
+    pub async fn found_cuts(&self, plan: &Plan, number: u32) -> Result<BTreeMap<u64, u64>, LedgerError> {
+        let folder = self.layout.found_cuts(&plan.attempt, number);
         let range = |path: &Path| {
             let (start, end) = path.filename()?.split_once('-')?;
             Some((u64::from_str_radix(start, 16).ok()?, u64::from_str_radix(end, 16).ok()?))
@@ -259,13 +265,20 @@ impl Ledger {
     }
 
     /// Notes what was found of a piece: every reader finds the same.
-    pub async fn write_found_cut(&self, number: u32, start: u64, end: u64) -> Result<(), LedgerError> {
-        self.create(&self.layout.found_cut(number, start, end), Bytes::new()).await.map(|_| ())
+    pub async fn write_found_cut(
+        &self,
+        plan: &Plan,
+        number: u32,
+        start: u64,
+        end: u64,
+    ) -> Result<(), LedgerError> {
+        let path = self.layout.found_cut(&plan.attempt, number, start, end);
+        self.create(&path, Bytes::new()).await.map(|_| ())
     }
 
-    /// A job.
-    pub async fn job(&self, job: JobId) -> Result<Job, LedgerError> {
-        self.must_get(&self.layout.job(job)).await
+    /// A job of the plan.
+    pub async fn job(&self, plan: &Plan, job: JobId) -> Result<Job, LedgerError> {
+        self.must_get(&self.layout.job(&plan.attempt, job)).await
     }
 
     /// A job's result, if it is done.
@@ -298,6 +311,25 @@ impl Ledger {
             .map_err(self.store_error("list", folder))?;
         jobs.sort_unstable();
         Ok(jobs)
+    }
+
+    /// The parts of results that are there.
+    pub(crate) async fn result_parts(&self) -> Result<Vec<u32>, LedgerError> {
+        let parts = self.list_jobs(&self.layout.folded()).await?;
+        Ok(parts.into_iter().map(|number| number.0).collect())
+    }
+
+    /// The results of a part.
+    pub(crate) async fn read_result_part(&self, part: u32) -> Result<Vec<JobResult>, LedgerError> {
+        let path = self.layout.part(part);
+        let body = self.read(&path).await?.ok_or_else(|| LedgerError::Missing { object: self.url(&path) })?;
+        let lines = body.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
+        lines.map(|line| self.parse(&path, line)).collect()
+    }
+
+    /// Writes a part; whoever was first has written the same.
+    pub(crate) async fn write_result_part(&self, part: u32, lines: Bytes) -> Result<(), LedgerError> {
+        self.create(&self.layout.part(part), lines).await.map(|_| ())
     }
 
     /// The results of these jobs, in no particular order.
@@ -399,7 +431,9 @@ impl Ledger {
             Put::Created => verdict.clone(),
             Put::Existing(existing) => existing,
         };
+        Step::VerdictWritten.reached();
         self.mark(&decided.outcome).await?;
+        Step::Marked.reached();
         Ok(decided)
     }
 

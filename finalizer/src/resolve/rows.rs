@@ -89,7 +89,7 @@ pub(super) async fn collect(
     let runtime = tokio::runtime::Handle::current();
     let mut pieces = Vec::with_capacity(found.jobs.len());
     for job in found.jobs.values() {
-        pieces.push(Pieces::of(finalizer.ledger, job).await?);
+        pieces.push(Pieces::of(finalizer.ledger, finalizer.plan, job).await?);
     }
     let searching = tokio::task::spawn_blocking(move || {
         let mut search = Search { found: &found, places: Places::default(), to_decide, to_delete };

@@ -157,7 +157,8 @@ impl Work for SqlImport {
         _quota: Option<&Arc<AtomicU64>>,
     ) -> Result<JobResult, Fault> {
         let import = &worker.import;
-        let job = Arc::new(import.ledger.job(id).await.map_err(|error| fault::of_ledger(&error))?);
+        let job =
+            Arc::new(import.ledger.job(&import.plan, id).await.map_err(|error| fault::of_ledger(&error))?);
         let table = import.table(&job)?;
         let name = format!("{}.{}", table.db, table.name);
         let progress = worker.progress.start(&import.env, &job, &name, visibility.progress());
@@ -210,7 +211,7 @@ async fn write_job(
     let import = &worker.import;
     let end = Position { chunk: job.chunks.len() as u32, offset: 0 };
     let mut noted = import.noted(job.job).await?;
-    let mut pieces = Pieces::of(&import.ledger, job).await?;
+    let mut pieces = Pieces::of(&import.ledger, &import.plan, job).await?;
     let alive = || {
         progress.encoded(0, 0, 0);
         worker.stop.check()
@@ -219,7 +220,7 @@ async fn write_job(
         env: &import.env,
         ledger: &import.ledger,
         source: &import.source,
-        read: &import.plan.read,
+        plan: &import.plan,
         // Whoever has the piece before takes longer to write it than it takes to read it.
         patience: Duration::ZERO,
         alive: &alive,

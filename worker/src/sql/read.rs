@@ -177,7 +177,7 @@ impl Reading<'_> {
         }
         self.batch.source_bytes += reader.bytes_read() - counted;
         let found: Vec<Found> = task.pieces.found(number as usize, &reader).into_iter().collect();
-        Ok(task.runtime.block_on(th_job::record(&import.ledger, &found))?)
+        Ok(task.runtime.block_on(th_job::record(&import.ledger, &import.plan, &found))?)
     }
 
     /// The row whose text begins at `start` is in the batch.

@@ -60,6 +60,11 @@ impl Tikv {
         Self { inner: Arc::new(Inner { env, pd, channels, http, options, pace, stores }) }
     }
 
+    /// Clock and randomness.
+    pub(crate) fn env(&self) -> &Env {
+        &self.inner.env
+    }
+
     /// A store by its id, from memory or PD.
     pub async fn store(&self, store_id: u64) -> Result<StoreInfo, ClusterError> {
         let known =
