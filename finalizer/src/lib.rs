@@ -10,6 +10,7 @@
 pub mod command;
 pub mod fold;
 mod resolve;
+mod sharing;
 mod sql;
 pub mod summary;
 mod verify;
@@ -29,6 +30,8 @@ use th_ledger::{
 };
 use th_queue::Queue;
 use th_status::Health;
+
+use crate::sharing::Seat;
 
 /// What the finalizer works with. `T` is what was imported into: a cluster, a server, or either of both.
 pub struct Finalizer<'a, T = Cluster> {
@@ -126,7 +129,13 @@ impl Finalizer<'_> {
     /// See [`Finalizer::run`].
     pub async fn run(&self) -> Result<Verdict, Fault> {
         let lease = self.hold_versions().await?;
-        let verdict = self.run_held().await;
+        let seat = self.seat()?;
+        let alive = seat.as_ref().map(|seat| seat.meeting.keep_alive());
+        let mut verdict = self.run_held(seat.as_ref()).await;
+        drop(alive);
+        if let Some(seat) = &seat {
+            verdict = self.leave(seat, verdict).await;
+        }
         if let Some(lease) = lease
             && let Err(error) = lease.release().await
         {
@@ -147,7 +156,21 @@ impl Finalizer<'_> {
         self.cluster.lease(options).await.map(Some).map_err(|error| fault::of_cluster(&error))
     }
 
-    async fn run_held(&self) -> Result<Verdict, Fault> {
+    /// Leaves the tables that are shared with other imports, once the outcome stands.
+    async fn leave(&self, seat: &Seat, verdict: Result<Verdict, Fault>) -> Result<Verdict, Fault> {
+        let verdict = match verdict {
+            // Another finalizer that decided and left is met as an import that nobody knows.
+            Err(found) => self.ledger.verdict().await.ok().flatten().ok_or(found)?,
+            Ok(verdict) => verdict,
+        };
+        let failed = matches!(verdict.outcome, Outcome::Failed(_));
+        if let Err(error) = seat.meeting.leave(&seat.tables, failed).await {
+            tracing::warn!(%error, "the books of the shared tables are not in order; finalize again");
+        }
+        Ok(verdict)
+    }
+
+    async fn run_held(&self, seat: Option<&Seat>) -> Result<Verdict, Fault> {
         match self.wait().await? {
             wait::Waited::Decided(verdict) => return Ok(verdict),
             wait::Waited::Failed(faults) => return self.fail(faults, Vec::new()).await,
@@ -159,7 +182,7 @@ impl Finalizer<'_> {
         if let Some(fault) = fold::too_many_rejected(self.plan, &totals) {
             return self.fail(vec![fault], Vec::new()).await;
         }
-        let (reports, faults) = verify::tables(self, &totals, &results).await?;
+        let (reports, faults) = verify::tables(self, seat, &totals, &results).await?;
         if !faults.is_empty() {
             return self.fail(faults, reports).await;
         }

@@ -13,6 +13,7 @@ mod failure;
 pub mod jobs;
 mod probe;
 mod schemas;
+mod sharing;
 mod sql;
 mod statement;
 
@@ -34,13 +35,14 @@ use th_errors::{Code, Fault};
 use th_job::encoder_options;
 use th_ledger::{
     Backend, ConflictPolicy, ConflictStrategy, FORMAT, Job, JobId, Ledger, Outcome, Pairs, Plan,
-    PlannedTable, Session, Target,
+    PlannedTable, Session, Shared, Target,
 };
 use th_queue::Queue;
 use th_schema::Table;
 use tracing::Instrument as _;
 
 use crate::schemas::Definitions;
+use crate::sharing::Sharing;
 
 /// Time in which workers should begin.
 const UNTIL_WORKERS: Duration = Duration::from_hours(2);
@@ -278,6 +280,18 @@ impl Planner<'_> {
     }
 
     async fn make(&self) -> Result<Plan, Fault> {
+        let mut sharing = self.sharing()?;
+        let made = self.make_shared(&mut sharing).await;
+        // A plan that may be in the ledger may be resumed.
+        if let (Err(found), Some(sharing)) = (&made, sharing)
+            && !matches!(found.code, Code::LedgerUnavailable | Code::LedgerConflict)
+        {
+            sharing.leave().await;
+        }
+        made
+    }
+
+    async fn make_shared(&self, sharing: &mut Option<Sharing>) -> Result<Plan, Fault> {
         let mut read = th_connect::read_options(self.config)?;
         let dump = self.discover().await?;
         let tidb = self.tidb()?;
@@ -291,7 +305,7 @@ impl Planner<'_> {
         let sizes = jobs::JobSize::choose(self.config.thunderhead.job_size.0, &dump);
         for files in &dump.tables {
             let span = tracing::info_span!("table", import_id = %self.import_id, table = %format!("{}.{}", files.db, files.table));
-            let planning = self.plan_table(files, &session, &read, sizes, tables.len(), &mut jobs);
+            let planning = self.plan_table(files, &session, &read, sizes, tables.len(), &mut jobs, sharing);
             let planned = planning.instrument(span).await?;
             tables.push(planned);
         }
@@ -317,10 +331,14 @@ impl Planner<'_> {
             max_rejected: self.config.max_type_errors(),
             conflict,
             first_commit_ts,
+            shared: sharing.is_some().then(|| Shared { books_schema: self.config.checkpoint.schema.clone() }),
             source_bytes: dump.tables.iter().map(TableFiles::size).sum(),
             tables,
             jobs: jobs.len() as u32,
         };
+        if let Some(sharing) = sharing {
+            sharing.begin_writing().await?;
+        }
         self.ledger.write_plan(&plan, &jobs).await.map_err(|error| fault::of_ledger(&error))?;
         tracing::info!(import = %plan.import_id, tables = plan.tables.len(), jobs = plan.jobs, "plan written");
         schemas::create_views(self, tidb, &dump).await?;
@@ -385,6 +403,7 @@ impl Planner<'_> {
         sizes: jobs::JobSize,
         number: usize,
         jobs: &mut Vec<Job>,
+        sharing: &mut Option<Sharing>,
     ) -> Result<PlannedTable, Fault> {
         let (db, name) = (files.db.as_str(), files.table.as_str());
         let tidb = self.tidb()?;
@@ -396,7 +415,11 @@ impl Planner<'_> {
         let mut encoder = Encoder::new(Arc::clone(&table), encoder_options(session)?)
             .map_err(|error| fault::of_plan(&error, db, name))?;
         let ignored_columns = self.ignored_columns(db, name);
-        let before = if files.data.is_empty() { Pairs::default() } else { self.found_before(&table).await? };
+        match sharing {
+            _ if files.data.is_empty() => {}
+            Some(sharing) => sharing.join(self, &table).await?,
+            None => self.check_alone(&table).await?,
+        }
         let columns = probe::source_columns(self.source, files, read, &ignored_columns).await?;
         if let (Some(columns), Some(file)) = (&columns.names, files.data.first()) {
             let constants: Vec<(String, Vec<u8>)> = file
@@ -414,8 +437,14 @@ impl Planner<'_> {
                         .of_table(db, name)
                 })?;
         }
-        let next = tidb.next_ids(db, name).await.map_err(|error| fault::of_cluster(&error))?;
-        let first_base = next.iter().map(|id| id.next.saturating_sub(1)).max().unwrap_or(0);
+        let first_base = match sharing {
+            // Known once it is known how many are wanted.
+            Some(_) => 0,
+            None => {
+                let next = tidb.next_ids(db, name).await.map_err(|error| fault::of_cluster(&error))?;
+                next.iter().map(|id| id.next.saturating_sub(1)).max().unwrap_or(0)
+            }
+        };
         let column_count = columns.names.map_or(table.info.columns.len(), |names| names.len());
         let (piece, how) = self.cutting(sizes);
         let splits = probe::splits(self.source, files, read, piece, how).await?;
@@ -431,7 +460,7 @@ impl Planner<'_> {
             jobs,
         )
         .map_err(|error| Fault::from_error(Code::BadConfig, &error).of_table(db, name))?;
-        Ok(PlannedTable {
+        let mut planned = PlannedTable {
             db: db.to_owned(),
             name: name.to_owned(),
             info: RawValue::from_string(json).map_err(|error| {
@@ -443,22 +472,13 @@ impl Planner<'_> {
             source_bytes: files.size(),
             jobs: first_job..jobs.len() as u32,
             row_id_end,
-            before,
-        })
-    }
-
-    /// What the target table holds already: nothing, unless `parallel-import` says that it may.
-    async fn found_before(&self, table: &Table) -> Result<Pairs, Fault> {
-        let (db, name) = (table.db.as_str(), table.info.name.original.as_str());
-        let empty = self.tidb()?.is_empty(db, name).await.map_err(|error| fault::of_cluster(&error))?;
-        if empty {
-            return Ok(Pairs::default());
+            before: Pairs::default(),
+        };
+        let own = jobs.get_mut(first_job as usize..).unwrap_or_default();
+        if let (Some(sharing), false) = (sharing, own.is_empty()) {
+            sharing.reserve(&table, &mut planned, own).await?;
         }
-        if self.config.tikv_importer.parallel_import {
-            return th_connect::table_checksum(self.cluster, table).await;
-        }
-        Err(Fault::new(Code::TargetNotEmpty, format!("the target table `{db}`.`{name}` holds rows"))
-            .of_table(db, name))
+        Ok(planned)
     }
 
     /// One timestamp a job, from as few requests as PD allows: the first job has the latest, so that of pairs

@@ -64,6 +64,7 @@ impl Planner<'_, Server> {
             max_rejected: self.config.max_type_errors(),
             conflict: self.conflict_policy(),
             first_commit_ts: 0,
+            shared: None,
             source_bytes: dump.tables.iter().map(TableFiles::size).sum(),
             tables,
             jobs: jobs.len() as u32,

@@ -4,5 +4,6 @@ mod bad_input;
 mod conflicts;
 mod dumps;
 mod operating;
+mod parallel;
 mod processes;
 mod sql;

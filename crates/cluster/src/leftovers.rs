@@ -43,6 +43,11 @@ impl Leftovers {
         self.label_rules.is_empty() && self.safe_points.is_empty()
     }
 
+    /// The rules of imports that work on a part of these ranges of user keys.
+    pub async fn over(pd: &Pd, ranges: &[(Vec<u8>, Vec<u8>)]) -> Result<Self, ClusterError> {
+        Ok(Self { label_rules: pd.label_rules_over(LABEL_PREFIX, ranges).await?, ..Self::default() })
+    }
+
     /// Imports that hold something, by the names of their rules.
     pub fn imports(&self) -> BTreeSet<&str> {
         let of = |rule: &'_ String| -> Option<usize> { rule.strip_prefix(LABEL_PREFIX)?.find('/') };

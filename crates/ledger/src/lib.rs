@@ -29,7 +29,7 @@ pub use layout::{JobId, Layout};
 pub use model::{
     Backend, Bases, Chunk, Complete, Conflict, ConflictPolicy, ConflictStrategy, FORMAT, Failed, Job,
     JobFailure, JobResult, Outcome, Pairs, Plan, PlannedColumn, PlannedTable, Reject, Resolution, Session,
-    SqlPlan, TableReport, Target, Verdict,
+    Shared, SqlPlan, TableReport, Target, Verdict,
 };
 pub use store::{Ledger, LedgerError, Put};
 pub use worker::{JobInHand, REPORT_EVERY, SILENT_AFTER, Stage, WorkerReport, WorkerState};

@@ -317,3 +317,21 @@ where
 {
     Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
 }
+
+impl TableInfo {
+    /// The largest id that AUTO_RANDOM has bits for below sign and shard; `None` without AUTO_RANDOM.
+    pub fn auto_random_limit(&self) -> Option<u64> {
+        if self.auto_random_bits == 0 {
+            return None;
+        }
+        let primary = |column: &&ColumnInfo| column.field_type.has(th_types::flag::PRI_KEY);
+        let signed = !self
+            .columns
+            .iter()
+            .find(primary)
+            .is_some_and(|column| column.field_type.has(th_types::flag::UNSIGNED));
+        let range = if self.auto_random_range_bits == 0 { 64 } else { self.auto_random_range_bits };
+        let bits = range.saturating_sub(self.auto_random_bits + u64::from(signed)).min(63);
+        Some((1 << bits) - 1)
+    }
+}
