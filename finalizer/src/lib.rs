@@ -131,10 +131,13 @@ impl Finalizer<'_> {
         let lease = self.hold_versions().await?;
         let seat = self.seat()?;
         let alive = seat.as_ref().map(|seat| seat.meeting.keep_alive());
-        let mut verdict = self.run_held(seat.as_ref()).await;
+        let verdict = self.run_held(seat.as_ref()).await;
         drop(alive);
-        if let Some(seat) = &seat {
-            verdict = self.leave(seat, verdict).await;
+        if let (Some(seat), Ok(verdict)) = (&seat, &verdict) {
+            let failed = matches!(verdict.outcome, Outcome::Failed(_));
+            if let Err(error) = seat.meeting.leave(&seat.tables, failed).await {
+                tracing::warn!(%error, "the books of the shared tables are not in order; finalize again");
+            }
         }
         if let Some(lease) = lease
             && let Err(error) = lease.release().await
@@ -154,20 +157,6 @@ impl Finalizer<'_> {
         options.pause = PauseScope::None;
         options.safe_point = Some(self.plan.first_commit_ts.saturating_sub(1));
         self.cluster.lease(options).await.map(Some).map_err(|error| fault::of_cluster(&error))
-    }
-
-    /// Leaves the tables that are shared with other imports, once the outcome stands.
-    async fn leave(&self, seat: &Seat, verdict: Result<Verdict, Fault>) -> Result<Verdict, Fault> {
-        let verdict = match verdict {
-            // Another finalizer that decided and left is met as an import that nobody knows.
-            Err(found) => self.ledger.verdict().await.ok().flatten().ok_or(found)?,
-            Ok(verdict) => verdict,
-        };
-        let failed = matches!(verdict.outcome, Outcome::Failed(_));
-        if let Err(error) = seat.meeting.leave(&seat.tables, failed).await {
-            tracing::warn!(%error, "the books of the shared tables are not in order; finalize again");
-        }
-        Ok(verdict)
     }
 
     async fn run_held(&self, seat: Option<&Seat>) -> Result<Verdict, Fault> {

@@ -79,6 +79,12 @@ pub(crate) async fn check(
             report.peers = to;
             Ok(None)
         }
+        Turn::Forgotten => {
+            let message = "the import was forgotten at the table: it cannot be said what the table must hold";
+            let found = Fault::new(Code::ChecksumMismatch, message).of_table(&planned.db, &planned.name);
+            Ok(Some(found).filter(|_| level == Level::Required))
+        }
+        Turn::Settled { .. } if level == Level::Off => Ok(None),
         Turn::Settled { verified: true } => {
             "verified".clone_into(&mut report.verdict);
             Ok(None)

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use th_cluster::meeting::Alive;
-use th_cluster::{Cluster, ClusterError, Leftovers, Meeting, RangeChecksum, SharedTable};
+use th_cluster::{Cluster, ClusterError, ErrorKind, Leftovers, Meeting, RangeChecksum, SharedTable};
 use th_connect::fault;
 use th_errors::{Code, Fault};
 use th_ledger::{Job, PlannedTable};
@@ -126,7 +126,10 @@ impl Sharing {
 
     /// Says that workers may write from now on.
     pub(crate) async fn begin_writing(&self) -> Result<(), Fault> {
-        self.meeting.begin_writing(&self.joined).await.map_err(|error| fault::of_cluster(&error))
+        self.meeting.begin_writing(&self.joined).await.map_err(|error| match error.kind() {
+            ErrorKind::Rejected => Fault::from_error(Code::TableInUse, &error),
+            _ => fault::of_cluster(&error),
+        })
     }
 
     /// Leaves the tables: the plan could not be made.

@@ -3,6 +3,7 @@
 mod bad_input;
 mod conflicts;
 mod dumps;
+mod importer;
 mod operating;
 mod parallel;
 mod processes;

@@ -206,6 +206,32 @@ async fn rows_that_two_imports_both_have_fail_the_last_of_them() {
     assert_eq!(books, None);
 }
 
+/// An import that has died and is not to come back holds up the comparison until it is forgotten.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_that_is_not_to_come_back_is_forgotten() {
+    let shards = Shards::start().await;
+    for shard in ["s1", "s2", "s3"] {
+        shards.dump(shard);
+    }
+    let effect = Effect::Delay { millis: 400 };
+    let slow = Fault { on: RequestKind::Ingest, region: None, store: None, skip: 0, times: 20, effect };
+    shards.target.playground.faults().add(slow);
+    let mut doomed = shards.spawn("s1", true);
+    shards.results("s1", 1).await;
+    doomed.kill();
+    doomed.wait().await;
+    shards.target.playground.faults().clear();
+    shards.import("s2").await.succeeded();
+    shards.reported("s2", "left to the last", &["s1"]);
+    let mut arguments = ["cluster", "forget", "--import-id", "s1"].map(str::to_owned).to_vec();
+    arguments.extend(shards.target.flags());
+    let forgotten = Running::start(&arguments, &[]).wait().await.succeeded();
+    assert!(forgotten.out.contains("forgotten\td.plain"), "{}", forgotten.out);
+    // Nobody is left at the tables, so the next import begins with what they hold.
+    shards.import("s3").await.succeeded();
+    shards.reported("s3", "verified", &[]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn ids_that_are_reserved_at_the_same_time_never_meet() {
     let target = Target::start().await;

@@ -6,8 +6,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::lease::{LABEL_PREFIX, SERVICE_PREFIX, switch_all};
-use crate::{ClusterError, ImportMode, Pd, Tikv};
+use crate::lease::{LABEL_PREFIX, SERVICE_PREFIX};
+use crate::{ClusterError, ImportMode, Pd, Tikv, switch_all};
 
 /// State of ours in a cluster.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

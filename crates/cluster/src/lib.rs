@@ -40,7 +40,7 @@ use th_env::Env;
 pub use diagnosis::{Diagnosis, NextStep, of_import_error, of_region_error, of_status};
 pub use error::{ClusterError, ErrorKind};
 pub use ingest::{IngestMode, IngestOptions, IngestStats, Ingester, SstBuilder};
-pub use lease::{ImportLease, LeaseOptions, PauseScope, release_import};
+pub use lease::{ImportLease, LeaseOptions, PauseScope, release_import, switch_all};
 pub use leftovers::Leftovers;
 pub use meeting::{Meeting, SharedTable, Turn};
 pub use options::{ClusterOptions, TidbOptions, TlsOptions};

@@ -45,8 +45,10 @@ const ALIVE: Duration = Duration::from_mins(5);
 const UNTIL_FINALIZER: Duration = Duration::from_hours(2);
 /// Between two looks at a table that somebody sums.
 const POLL: Duration = Duration::from_millis(500);
-/// Tries to join while tables of the books come and go.
-const ATTEMPTS: u32 = 50;
+/// How often the books are made while others remove them.
+const OPENED: u32 = 50;
+/// Tries of a step.
+const TRIES: u32 = 5;
 /// Longest import id that the books take.
 const LONGEST_ID: usize = 200;
 
@@ -80,6 +82,8 @@ pub enum Turn {
         /// Whether it held what it should.
         verified: bool,
     },
+    /// Nothing is written down about the import: it was forgotten, or another finalizer of it has been here.
+    Forgotten,
 }
 
 /// One import's seat where imports meet.
@@ -92,6 +96,16 @@ pub struct Meeting {
     import_id: String,
     /// Names this process in leases.
     holder: String,
+}
+
+/// How a try to join ended.
+enum Joined {
+    /// The import is among those of the table; whether it sums it.
+    In { sums: bool },
+    /// This one sums the table.
+    Wait(String),
+    /// There are no books.
+    Nowhere,
 }
 
 /// Says until it is dropped that the import lives.
@@ -121,6 +135,23 @@ impl Meeting {
         Ok(Self { tidb, pd, env, schema: schema.to_owned(), import_id: import_id.to_owned(), holder })
     }
 
+    /// Takes a step, again from its beginning where the connection broke, TiDB was busy or the lock was not to be had:
+    /// a step that was taken already is taken to the same end.
+    async fn again<T>(&self, step: impl AsyncFn() -> Result<T, ClusterError>) -> Result<T, ClusterError> {
+        let mut attempt = 0;
+        loop {
+            match step().await {
+                Err(error) if error.is_retryable() && attempt + 1 < TRIES => {
+                    tracing::warn!(%error, attempt, "a step at a shared table is taken again");
+                    let wait = self.env.backoff(attempt, POLL, Duration::from_secs(10));
+                    self.env.sleep(wait, "the books of shared tables").await;
+                    attempt += 1;
+                }
+                done => return done,
+            }
+        }
+    }
+
     /// PD's time, milliseconds since 1970.
     async fn now(&self) -> Result<u64, ClusterError> {
         self.pd.tso(1).await.map(physical_millis)
@@ -129,49 +160,52 @@ impl Meeting {
     /// Joins those that write to the table, as soon as nobody sums it. True: the import is the first, and the table
     /// is not empty, so it must be summed ([`Meeting::while_summing`], [`Meeting::set_base`]) before anything is written.
     pub async fn join(&self, table: &SharedTable) -> Result<bool, ClusterError> {
-        let mut said = false;
-        let mut attempt = 0;
+        let (mut said, mut opened) = (false, 0);
+        self.again(async || self.open(table).await).await?;
         loop {
-            self.open(table).await?;
-            let mut tx = self.tidb.begin().await?;
-            let Some(group) = self.read(&mut tx, table.id).await? else {
-                attempt += 1;
-                if attempt >= ATTEMPTS {
+            match self.again(async || self.join_once(table).await).await? {
+                Joined::In { sums } => return Ok(sums),
+                Joined::Nowhere if opened < OPENED => {
+                    opened += 1;
+                    self.again(async || self.open(table).await).await?;
+                }
+                Joined::Nowhere => {
                     return Err(self.odd(table, "others remove the books again and again"));
                 }
-                continue;
-            };
-            let now = self.now().await?;
-            match joining(&group, &self.holder, now) {
-                Joining::Wait(by) => {
-                    drop(tx);
+                Joined::Wait(by) => {
                     if !std::mem::replace(&mut said, true) {
                         tracing::info!(db = %table.db, table = %table.name, by, "waiting: another import sums the table");
                     }
                     self.env.sleep(POLL, "another import sums the table").await;
                 }
-                Joining::First => {
-                    // On another connection: this one's snapshot is older than the lock.
-                    let empty = self.tidb.is_empty(&table.db, &table.name).await?;
-                    self.remove_planning(&mut tx, table.id).await?;
-                    self.put_member(&mut tx, table.id, now + millis(ALIVE)).await?;
-                    if empty {
-                        self.write_base(&mut tx, table.id, Some(RangeChecksum::default())).await?;
-                    } else {
-                        self.write_summing(&mut tx, table.id, now + millis(SUMMING)).await?;
-                    }
-                    tx.commit().await?;
-                    return Ok(!empty);
-                }
-                Joining::Another => {
-                    self.put_member(&mut tx, table.id, now + millis(ALIVE)).await?;
-                    // Whoever summed until its lease ended has lost its turn.
-                    self.write_base(&mut tx, table.id, group.base).await?;
-                    tx.commit().await?;
-                    return Ok(false);
-                }
             }
         }
+    }
+
+    async fn join_once(&self, table: &SharedTable) -> Result<Joined, ClusterError> {
+        let mut tx = self.tidb.begin().await?;
+        let Some(group) = self.read(&mut tx, table.id).await? else { return Ok(Joined::Nowhere) };
+        let now = self.now().await?;
+        let first = match joining(&group, &self.holder, now) {
+            Joining::Wait(by) => return Ok(Joined::Wait(by)),
+            Joining::First => true,
+            Joining::Another => false,
+        };
+        // On another connection: this one's snapshot is older than the lock.
+        let sums = first && !self.tidb.is_empty(&table.db, &table.name).await?;
+        if first {
+            self.remove_planning(&mut tx, table.id).await?;
+        }
+        self.put_member(&mut tx, table.id, now + millis(ALIVE)).await?;
+        if sums {
+            self.write_summing(&mut tx, table.id, now + millis(SUMMING)).await?;
+        } else {
+            // Whoever summed until its lease ended has lost its turn.
+            let base = if first { Some(RangeChecksum::default()) } else { group.base };
+            self.write_base(&mut tx, table.id, base).await?;
+        }
+        tx.commit().await?;
+        Ok(Joined::In { sums })
     }
 
     /// Does `work` while the lease on summing the table is renewed.
@@ -197,18 +231,24 @@ impl Meeting {
     /// # Errors
     /// The lease on summing had ended and another import took over: the plan must be made again.
     pub async fn set_base(&self, table: &SharedTable, base: RangeChecksum) -> Result<(), ClusterError> {
-        let mut tx = self.tidb.begin().await?;
-        let group = self.read(&mut tx, table.id).await?.unwrap_or_default();
-        self.check_turn(table, &group)?;
-        self.write_base(&mut tx, table.id, Some(base)).await?;
-        tx.commit().await
+        let step = async || {
+            let mut tx = self.tidb.begin().await?;
+            let group = self.read(&mut tx, table.id).await?.unwrap_or_default();
+            if group.base == Some(base) && group.member(&self.import_id).is_some() {
+                return Ok(());
+            }
+            self.check_turn(table, &group)?;
+            self.write_base(&mut tx, table.id, Some(base)).await?;
+            tx.commit().await
+        };
+        self.again(step).await
     }
 
     fn check_turn(&self, table: &SharedTable, group: &decide::Group) -> Result<(), ClusterError> {
         match &group.summing {
             Some((by, _)) if *by == self.holder => Ok(()),
             _ => Err(ClusterError::new(
-                ErrorKind::Unreachable,
+                ErrorKind::Rejected,
                 self.tidb.endpoint(),
                 format!(
                     "summing `{}`.`{}` took longer than its lease, and another import went on",
@@ -221,6 +261,15 @@ impl Meeting {
     /// Reserves `count` automatic ids in all of the table's allocators and returns the id before the first; 0 if it
     /// has none. `auto_random_limit` is the largest base that AUTO_RANDOM has bits for.
     pub async fn reserve(
+        &self,
+        table: &SharedTable,
+        count: u64,
+        auto_random_limit: Option<u64>,
+    ) -> Result<u64, ClusterError> {
+        self.again(async || self.reserve_once(table, count, auto_random_limit).await).await
+    }
+
+    async fn reserve_once(
         &self,
         table: &SharedTable,
         count: u64,
@@ -251,14 +300,17 @@ impl Meeting {
     /// An import took the place of this one meanwhile: the plan must be made again.
     pub async fn begin_writing(&self, tables: &[SharedTable]) -> Result<(), ClusterError> {
         for table in tables {
-            let mut tx = self.tidb.begin().await?;
-            let group = self.read(&mut tx, table.id).await?.unwrap_or_default();
-            if group.base.is_none() || group.member(&self.import_id).is_none() {
-                return Err(self.odd(table, "another import took this one for dead while it was planned"));
-            }
-            let until = self.now().await? + millis(UNTIL_FINALIZER);
-            self.write_state(&mut tx, table.id, State::Writing, None, until).await?;
-            tx.commit().await?;
+            let step = async || {
+                let mut tx = self.tidb.begin().await?;
+                let group = self.read(&mut tx, table.id).await?.unwrap_or_default();
+                if group.base.is_none() || group.member(&self.import_id).is_none() {
+                    return Err(self.odd(table, "another import took this one for dead while it was planned"));
+                }
+                let until = self.now().await? + millis(UNTIL_FINALIZER);
+                self.write_state(&mut tx, table.id, State::Writing, None, until).await?;
+                tx.commit().await
+            };
+            self.again(step).await?;
         }
         Ok(())
     }
@@ -289,41 +341,45 @@ impl Meeting {
         sum: bool,
     ) -> Result<Turn, ClusterError> {
         loop {
-            let mut tx = self.tidb.begin().await?;
-            let group = self.read(&mut tx, table.id).await?.unwrap_or_default();
-            let now = self.now().await?;
-            match finishing(&group, &self.import_id, &self.holder, own, now) {
-                Finishing::Wait(by) => {
-                    drop(tx);
+            match self.again(async || self.finish_once(table, own, sum).await).await? {
+                Ok(turn) => return Ok(turn),
+                Err(by) => {
                     tracing::debug!(db = %table.db, table = %table.name, by, "waiting: the table is being summed");
                     self.env.sleep(POLL, "another process sums the table").await;
                 }
-                Finishing::Left(to) => {
-                    self.write_state(&mut tx, table.id, State::Written, Some(own), now + millis(ALIVE))
-                        .await?;
-                    tx.commit().await?;
-                    return Ok(Turn::Left(to));
-                }
-                Finishing::Last { expected, with, failed } => {
-                    self.write_state(&mut tx, table.id, State::Written, Some(own), now + millis(ALIVE))
-                        .await?;
-                    if sum {
-                        self.write_summing(&mut tx, table.id, now + millis(SUMMING)).await?;
-                    } else {
-                        self.settle(&mut tx, table.id, State::Verified).await?;
-                    }
-                    tx.commit().await?;
-                    return Ok(Turn::Last { expected, with, failed });
-                }
-                Finishing::Settled(state) => return Ok(Turn::Settled { verified: state == State::Verified }),
-                Finishing::Unknown => {
-                    return Err(self.odd(
-                        table,
-                        "nothing is written down about the import; it cannot be said what the table must hold",
-                    ));
-                }
             }
         }
+    }
+
+    /// The import's turn, or (`Err`) who sums the table now.
+    async fn finish_once(
+        &self,
+        table: &SharedTable,
+        own: RangeChecksum,
+        sum: bool,
+    ) -> Result<Result<Turn, String>, ClusterError> {
+        let mut tx = self.tidb.begin().await?;
+        let group = self.read(&mut tx, table.id).await?.unwrap_or_default();
+        let now = self.now().await?;
+        let turn = match finishing(&group, &self.import_id, &self.holder, own, now) {
+            Finishing::Wait(by) => return Ok(Err(by)),
+            Finishing::Settled(state) => {
+                return Ok(Ok(Turn::Settled { verified: state == State::Verified }));
+            }
+            Finishing::Unknown => return Ok(Ok(Turn::Forgotten)),
+            Finishing::Left(to) => Turn::Left(to),
+            Finishing::Last { expected, with, failed } => Turn::Last { expected, with, failed },
+        };
+        self.write_state(&mut tx, table.id, State::Written, Some(own), now + millis(ALIVE)).await?;
+        match &turn {
+            Turn::Last { .. } if sum => {
+                self.write_summing(&mut tx, table.id, now + millis(SUMMING)).await?;
+            }
+            Turn::Last { .. } => self.settle(&mut tx, table.id, State::Verified).await?,
+            _ => {}
+        }
+        tx.commit().await?;
+        Ok(Ok(turn))
     }
 
     /// Says how the comparison of the last import ended, and ends the table's books.
@@ -331,39 +387,54 @@ impl Meeting {
     /// # Errors
     /// The lease on summing had ended and others went on: the table must be summed again.
     pub async fn conclude(&self, table: &SharedTable, verified: bool) -> Result<(), ClusterError> {
-        let mut tx = self.tidb.begin().await?;
-        let group = self.read(&mut tx, table.id).await?.unwrap_or_default();
-        self.check_turn(table, &group)?;
-        self.settle(&mut tx, table.id, if verified { State::Verified } else { State::Mismatch }).await?;
-        tx.commit().await
+        let outcome = if verified { State::Verified } else { State::Mismatch };
+        let step = async || {
+            let mut tx = self.tidb.begin().await?;
+            let group = self.read(&mut tx, table.id).await?.unwrap_or_default();
+            if group.member(&self.import_id).is_some_and(|me| me.state == outcome) {
+                return Ok(());
+            }
+            self.check_turn(table, &group)?;
+            self.settle(&mut tx, table.id, outcome).await?;
+            tx.commit().await
+        };
+        self.again(step).await
     }
 
     /// Leaves the tables once the import's outcome stands. With `failed`, what is not written by now never will be.
     /// Books that nobody needs any more go.
     pub async fn leave(&self, tables: &[SharedTable], failed: bool) -> Result<(), ClusterError> {
         for table in tables {
-            let mut tx = self.tidb.begin().await?;
-            let Some(group) = self.read(&mut tx, table.id).await? else { continue };
-            let Some(me) = group.member(&self.import_id) else { continue };
-            let now = self.now().await?;
-            let others = group.unfinished(&self.import_id, now).next().is_some();
-            let next = match me.state {
-                State::Planning | State::Verified | State::Mismatch => None,
-                State::Writing | State::Failed if !failed => Some(me.state),
-                State::Writing | State::Failed => Some(State::Failed),
-                State::Written | State::Reported => Some(State::Reported),
-            };
-            match next {
-                Some(State::Failed) if !others => {
-                    tracing::warn!(db = %table.db, table = %table.name, "no import is left that could compare the table with what was written");
-                    self.remove_settled(&mut tx, table.id).await?;
-                }
-                Some(state) => self.write_state(&mut tx, table.id, state, None, now).await?,
-                None => self.remove_member(&mut tx, table.id).await?,
-            }
-            tx.commit().await?;
+            self.again(async || self.leave_once(table, failed).await).await?;
         }
-        self.close().await
+        self.again(async || self.close().await).await
+    }
+
+    async fn leave_once(&self, table: &SharedTable, failed: bool) -> Result<(), ClusterError> {
+        let mut tx = self.tidb.begin().await?;
+        let Some(group) = self.read(&mut tx, table.id).await? else { return Ok(()) };
+        let Some(me) = group.member(&self.import_id) else { return Ok(()) };
+        let now = self.now().await?;
+        let next = match me.state {
+            State::Planning | State::Verified | State::Mismatch => None,
+            State::Writing | State::Failed if !failed => Some(me.state),
+            State::Writing | State::Failed => Some(State::Failed),
+            State::Written | State::Reported => Some(State::Reported),
+        };
+        match next {
+            Some(State::Failed) if group.unfinished(&self.import_id, now).next().is_none() => {
+                tracing::warn!(db = %table.db, table = %table.name, "no import is left that could compare the table with what was written");
+                self.remove_settled(&mut tx, table.id).await?;
+            }
+            Some(state) => self.write_state(&mut tx, table.id, state, None, now).await?,
+            None => self.remove_member(&mut tx, table.id).await?,
+        }
+        tx.commit().await
+    }
+
+    /// The tables that the import shares.
+    pub async fn joined(&self) -> Result<Vec<SharedTable>, ClusterError> {
+        self.tables_of_import().await
     }
 
     /// All other imports that share the table.

@@ -171,6 +171,28 @@ impl Meeting {
         Ok(group)
     }
 
+    /// The tables at which the import is written down.
+    pub(super) async fn tables_of_import(&self) -> Result<Vec<SharedTable>, ClusterError> {
+        let sql = format!(
+            "SELECT table_id FROM {} WHERE import_id = {}",
+            self.imports(),
+            quote_text(&self.import_id)
+        );
+        let rows = match self.tidb.query(&sql).await {
+            Err(error) if is_missing(&error) => return Ok(Vec::new()),
+            rows => rows?,
+        };
+        let mut tables = Vec::new();
+        for row in 0..rows.rows.len() {
+            let Some(id) = rows.cell(row, "table_id").and_then(|id| id.parse::<i64>().ok()) else { continue };
+            let sql = format!("SELECT table_name FROM {} WHERE table_id = {id}", self.tables());
+            let found = self.tidb.query(&sql).await?;
+            let (db, name) = found.single().and_then(|name| name.split_once('.')).unwrap_or_default();
+            tables.push(SharedTable { id, db: db.to_owned(), name: name.to_owned() });
+        }
+        Ok(tables)
+    }
+
     /// Puts the import among those of the table, its plan being made.
     pub(super) async fn put_member(&self, tx: &mut Tx, table: i64, until: u64) -> Result<(), ClusterError> {
         self.remove_row(tx, table).await?;
