@@ -122,7 +122,7 @@ async fn remove_idle(engines: &Engines, idle: Duration, env: &Env) {
     let idle = i64::try_from(idle.as_micros()).unwrap_or(i64::MAX);
     loop {
         env.sleep(LOOK, "next look for idle engines").await;
-        let removed = engines.remove_idle(env.now_micros().saturating_sub(idle));
+        let removed = engines.remove_idle(env.now_micros().saturating_sub(idle), false);
         if removed > 0 {
             tracing::warn!(removed, "engines that nobody has used are removed");
         }

@@ -10,6 +10,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use th_env::Env;
 use th_ingest::Duplicates;
@@ -53,6 +54,9 @@ struct State {
 }
 
 type Engine = Arc<Mutex<State>>;
+
+/// Where there is no room for an engine, open ones go that nobody has used for so long: their client has died.
+const FORSAKEN: Duration = Duration::from_hours(1);
 
 /// The registry.
 #[derive(Clone)]
@@ -106,6 +110,18 @@ impl Engines {
                 Phase::Gone => Err(Error::EngineInUse(uuid, "being cleaned up")),
             };
         }
+        match self.insert(uuid, &prefix) {
+            Err(Error::TooManyEngines(_)) => {
+                let forsaken = i64::try_from(FORSAKEN.as_micros()).unwrap_or(i64::MAX);
+                let removed = self.remove_idle(self.env.now_micros().saturating_sub(forsaken), true);
+                tracing::warn!(removed, "no room for an engine; open ones that nobody uses are removed");
+                self.insert(uuid, &prefix)
+            }
+            inserted => inserted,
+        }
+    }
+
+    fn insert(&self, uuid: Uuid, prefix: &[u8]) -> Result<(), Error> {
         let mut all = lock(&self.all);
         // One that is locked is being written to or closed.
         let is_open =
@@ -124,7 +140,7 @@ impl Engines {
         let state = State {
             phase: Phase::Open(sorter),
             writers: 0,
-            prefix,
+            prefix: prefix.to_vec(),
             commit_ts: 0,
             pairs: 0,
             used_micros: self.env.now_micros(),
@@ -200,13 +216,16 @@ impl Engines {
         Ok(())
     }
 
-    /// Removes engines that nobody has used since `before` (microseconds since 1970) and returns how many.
-    pub(crate) fn remove_idle(&self, before: i64) -> usize {
+    /// Removes engines (or only open ones) that nobody has used since `before` (microseconds since 1970), and
+    /// returns how many.
+    pub(crate) fn remove_idle(&self, before: i64, only_open: bool) -> usize {
         let engines: Vec<(Uuid, Engine)> =
             lock(&self.all).iter().map(|(uuid, engine)| (*uuid, Arc::clone(engine))).collect();
         let idle = |engine: &Engine| {
             // One that is locked is in use.
-            engine.try_lock().is_ok_and(|state| state.used_micros < before)
+            engine.try_lock().is_ok_and(|state| {
+                state.used_micros < before && (!only_open || matches!(state.phase, Phase::Open(_)))
+            })
         };
         let removed = engines.into_iter().filter(|(_, engine)| idle(engine));
         removed.filter(|(uuid, _)| self.clean_up(*uuid).is_ok()).count()
@@ -364,10 +383,25 @@ mod tests {
         engines.open(name(3), Vec::new()).expect("a closed one is not open");
         let writer = engines.bind(name(2)).expect("it is open");
         assert_eq!(engines.count(), [2, 1, 0, 1]);
-        assert_eq!(engines.remove_idle(0), 0);
-        assert_eq!(engines.remove_idle(i64::MAX), 2, "not the one that is written to");
+        assert_eq!(engines.remove_idle(0, false), 0);
+        assert_eq!(engines.remove_idle(i64::MAX, false), 2, "not the one that is written to");
         drop(writer);
         assert_eq!(engines.count(), [1, 0, 0, 0]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_engine_whose_client_has_died_makes_room_after_an_hour() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let options = EngineOptions { folder: folder.path().to_owned(), max_open: 2, memory: 1 << 20 };
+        let engines = Engines::new(options, &Env::seeded(1));
+        engines.open(name(1), Vec::new()).expect("one");
+        engines.open(name(2), Vec::new()).expect("two");
+        let writer = engines.bind(name(2)).expect("it is open");
+        tokio::time::advance(FORSAKEN + Duration::from_secs(1)).await;
+        engines.open(name(3), Vec::new()).expect("it has the first one's room");
+        assert!(matches!(engines.bind(name(1)), Err(Error::EngineNotFound(_))));
+        assert_eq!(engines.open(name(4), Vec::new()), Err(Error::TooManyEngines(2)), "both are in use");
+        drop(writer);
     }
 
     #[test]
