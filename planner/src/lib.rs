@@ -282,11 +282,8 @@ impl Planner<'_> {
     async fn make(&self) -> Result<Plan, Fault> {
         let mut sharing = self.sharing()?;
         let made = self.make_shared(&mut sharing).await;
-        // A plan that may be in the ledger may be resumed.
-        if let (Err(found), Some(sharing)) = (&made, sharing)
-            && !matches!(found.code, Code::LedgerUnavailable | Code::LedgerConflict)
-        {
-            sharing.leave().await;
+        if let (Err(_), Some(sharing)) = (&made, sharing) {
+            sharing.leave_unplanned().await;
         }
         made
     }

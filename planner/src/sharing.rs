@@ -15,6 +15,8 @@ use crate::Planner;
 pub(crate) struct Sharing {
     meeting: Meeting,
     joined: Vec<SharedTable>,
+    /// The plan may be in the ledger, and may be resumed.
+    is_writing: bool,
     _alive: Alive,
 }
 
@@ -49,7 +51,7 @@ impl Planner<'_> {
         }
         let meeting = self.meeting()?;
         let alive = meeting.keep_alive();
-        Ok(Some(Sharing { meeting, joined: Vec::new(), _alive: alive }))
+        Ok(Some(Sharing { meeting, joined: Vec::new(), is_writing: false, _alive: alive }))
     }
 
     /// Checks that the import is alone with the table, and that it is empty.
@@ -125,15 +127,20 @@ impl Sharing {
     }
 
     /// Says that workers may write from now on.
-    pub(crate) async fn begin_writing(&self) -> Result<(), Fault> {
+    pub(crate) async fn begin_writing(&mut self) -> Result<(), Fault> {
         self.meeting.begin_writing(&self.joined).await.map_err(|error| match error.kind() {
             ErrorKind::Rejected => Fault::from_error(Code::TableInUse, &error),
             _ => fault::of_cluster(&error),
-        })
+        })?;
+        self.is_writing = true;
+        Ok(())
     }
 
-    /// Leaves the tables: the plan could not be made.
-    pub(crate) async fn leave(self) {
+    /// Leaves the tables, unless a plan may have been made.
+    pub(crate) async fn leave_unplanned(self) {
+        if self.is_writing {
+            return;
+        }
         if let Err(error) = self.meeting.leave(&self.joined, true).await {
             tracing::warn!(%error, "other imports are not told that this one is not coming; they will see it in five minutes");
         }

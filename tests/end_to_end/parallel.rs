@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable as _;
-use th_cluster::{Cluster, ClusterOptions, SharedTable, TidbOptions};
+use th_cluster::{Cluster, ClusterOptions, RangeChecksum, SharedTable, TidbOptions, Turn};
 use th_env::Env;
 use th_playground::{Effect, Fault, RequestKind};
 use th_tests::{DEADLINE, Outcome, Running, Target, connect};
@@ -232,6 +233,66 @@ async fn an_import_that_is_not_to_come_back_is_forgotten() {
     shards.reported("s3", "verified", &[]);
 }
 
+async fn cluster(target: &Target) -> Cluster {
+    let mut options = ClusterOptions::new([target.playground.pd_addr()]);
+    options.tidb = Some(TidbOptions {
+        port: target.playground.tidb_port(),
+        status_port: target.playground.status_port(),
+        ..TidbOptions::default()
+    });
+    Cluster::connect(Env::real(), options).await.expect("the cluster")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_dies_while_it_sums_a_table_is_replaced_and_one_that_was_only_slow_is_refused() {
+    let target = Target::start().await;
+    let mut conn = connect(target.playground.tidb_port()).await;
+    conn.query_drop("CREATE DATABASE d").await.expect("a database");
+    conn.query_drop("CREATE TABLE d.t (id INT PRIMARY KEY)").await.expect("a table");
+    conn.query_drop("INSERT INTO d.t VALUES (1)").await.expect("a row");
+    let cluster = cluster(&target).await;
+    let lease = Duration::from_millis(600);
+    let seat = |import| cluster.meeting("meeting", import).expect("a seat").with_lease(lease);
+    let (slow, next, third) = (seat("slow"), seat("next"), seat("third"));
+    let table = SharedTable { id: 7, db: "d".to_owned(), name: "t".to_owned() };
+    let sum = |pairs| RangeChecksum { crc64_xor: pairs << 4, pairs, bytes: 10 * pairs };
+    assert!(slow.join(&table).await.expect("it joins"), "it is the first, and there is a row");
+    // It says nothing, so another waits until its lease ends, and sums in its place. That one renews its lease.
+    assert!(next.join(&table).await.expect("it joins"));
+    let refused = slow.set_base(&table, sum(1)).await.expect_err("it has lost its turn");
+    assert!(refused.to_string().contains("another import went on"), "{refused}");
+    let summing = next.while_summing(&table, async {
+        let waits = tokio::time::timeout(lease * 3, third.join(&table)).await;
+        assert!(waits.is_err(), "nobody joins while the table is summed");
+    });
+    summing.await;
+    next.set_base(&table, sum(1)).await.expect("its turn");
+    assert!(!third.join(&table).await.expect("it joins"), "what was there is known");
+    slow.begin_writing(std::slice::from_ref(&table)).await.expect_err("it is not one of them any more");
+    for seat in [&next, &third] {
+        seat.begin_writing(std::slice::from_ref(&table)).await.expect("it is one of them");
+    }
+    let left = next.finish(&table, sum(2), true).await.expect("its turn");
+    assert_eq!(left, Turn::Left(vec!["third".to_owned()]));
+    next.leave(std::slice::from_ref(&table), false).await.expect("it leaves");
+    let last = third.finish(&table, sum(4), true).await.expect("its turn");
+    let mut expected = sum(1);
+    expected.add(sum(2));
+    expected.add(sum(4));
+    assert_eq!(last, Turn::Last { expected, with: vec!["next".to_owned()], failed: Vec::new() });
+    // Another finalizer of the same import, when the first has died: it takes over, and the first is refused.
+    let again = seat("third");
+    assert_eq!(again.finish(&table, sum(4), true).await.expect("its turn"), last);
+    third.conclude(&table, true).await.expect_err("it has lost its turn");
+    again.conclude(&table, true).await.expect("its turn");
+    let settled = third.finish(&table, sum(4), true).await.expect("its turn");
+    assert_eq!(settled, Turn::Settled { verified: true });
+    again.leave(std::slice::from_ref(&table), false).await.expect("it leaves");
+    assert_eq!(third.finish(&table, sum(4), true).await.expect("an answer"), Turn::Forgotten);
+    let books: Option<String> = conn.query_first("SHOW DATABASES LIKE 'meeting'").await.expect("databases");
+    assert_eq!(books, None, "the books are gone");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn ids_that_are_reserved_at_the_same_time_never_meet() {
     let target = Target::start().await;
@@ -243,13 +304,7 @@ async fn ids_that_are_reserved_at_the_same_time_never_meet() {
         (1i64..).zip(tables.into_iter().chain([("separate", separate.to_owned())]))
     {
         conn.query_drop(format!("CREATE TABLE d.{table} ({definition}")).await.expect("a table");
-        let mut options = ClusterOptions::new([target.playground.pd_addr()]);
-        options.tidb = Some(TidbOptions {
-            port: target.playground.tidb_port(),
-            status_port: target.playground.status_port(),
-            ..TidbOptions::default()
-        });
-        let cluster = Cluster::connect(Env::real(), options).await.expect("the cluster");
+        let cluster = cluster(&target).await;
         let shared = SharedTable { id: number, db: "d".to_owned(), name: table.to_owned() };
         const COUNT: u64 = 1000;
         let reservations = (0..6).map(|import| {

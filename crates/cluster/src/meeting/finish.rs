@@ -1,7 +1,7 @@
 //! The end of an import at a shared table: its turn, the comparison if it is the last one, and leaving.
 
 use super::decide::{Finishing, State, finishing};
-use super::{ALIVE, Meeting, POLL, SUMMING, SharedTable, Turn, millis};
+use super::{ALIVE, Meeting, POLL, SharedTable, Turn, millis};
 use crate::{ClusterError, RangeChecksum};
 
 impl Meeting {
@@ -46,7 +46,7 @@ impl Meeting {
         self.write_state(&mut tx, table.id, State::Written, Some(own), now + millis(ALIVE)).await?;
         match &turn {
             Turn::Last { .. } if sum => {
-                self.write_summing(&mut tx, table.id, now + millis(SUMMING)).await?;
+                self.write_summing(&mut tx, table.id, now + millis(self.summing)).await?;
             }
             Turn::Last { .. } => self.settle(&mut tx, table.id, State::Verified).await?,
             _ => {}

@@ -38,7 +38,7 @@ use tokio::task::JoinHandle;
 use self::decide::{Joining, State, joining};
 use crate::{ClusterError, ErrorKind, Pd, RangeChecksum, RebaseTo, SqlSession, Tidb, physical_millis};
 
-/// A lease on summing; renewed three times as often.
+/// How long a lease on summing holds; it is renewed three times as often.
 const SUMMING: Duration = Duration::from_mins(1);
 /// How long a process that is there is believed to live; renewed three times as often.
 const ALIVE: Duration = Duration::from_mins(5);
@@ -97,6 +97,8 @@ pub struct Meeting {
     import_id: String,
     /// Names this process in leases.
     holder: String,
+    /// Length of a lease on summing.
+    summing: Duration,
 }
 
 /// How a try to join ended.
@@ -133,7 +135,14 @@ impl Meeting {
             )));
         }
         let holder = env.uuid();
-        Ok(Self { tidb, pd, env, schema: schema.to_owned(), import_id: import_id.to_owned(), holder })
+        let (schema, import_id) = (schema.to_owned(), import_id.to_owned());
+        Ok(Self { tidb, pd, env, schema, import_id, holder, summing: SUMMING })
+    }
+
+    /// The same with leases on summing of another length than a minute.
+    #[must_use]
+    pub fn with_lease(self, summing: Duration) -> Self {
+        Self { summing, ..self }
     }
 
     /// Takes a step, again from its beginning where the connection broke, TiDB was busy or the lock was not to be had:
@@ -199,7 +208,7 @@ impl Meeting {
         }
         self.put_member(&mut tx, table.id, now + millis(ALIVE)).await?;
         if sums {
-            self.write_summing(&mut tx, table.id, now + millis(SUMMING)).await?;
+            self.write_summing(&mut tx, table.id, now + millis(self.summing)).await?;
         } else {
             // Whoever summed until its lease ended has lost its turn.
             let base = if first { Some(RangeChecksum::default()) } else { group.base };
@@ -214,9 +223,9 @@ impl Meeting {
         let mut work = std::pin::pin!(work);
         loop {
             let renewal = async {
-                self.env.sleep(SUMMING / 3, "next renewal of the lease on summing").await;
+                self.env.sleep(self.summing / 3, "next renewal of the lease on summing").await;
                 let now = self.now().await?;
-                self.renew_summing(table.id, now + millis(SUMMING)).await
+                self.renew_summing(table.id, now + millis(self.summing)).await
             };
             tokio::select! {
                 done = &mut work => return done,
