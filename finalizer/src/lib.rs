@@ -10,6 +10,7 @@
 pub mod command;
 pub mod fold;
 mod resolve;
+mod sharing;
 mod sql;
 pub mod summary;
 mod verify;
@@ -27,6 +28,8 @@ use th_errors::Fault;
 use th_ledger::{Complete, ConflictStrategy, FORMAT, Failed, Ledger, Outcome, Plan, TableReport, Verdict};
 use th_queue::Queue;
 use th_status::Health;
+
+use crate::sharing::Seat;
 
 /// What the finalizer works with. `T` is what was imported into: a cluster, a server, or either of both.
 pub struct Finalizer<'a, T = Cluster> {
@@ -124,7 +127,16 @@ impl Finalizer<'_> {
     /// See [`Finalizer::run`].
     pub async fn run(&self) -> Result<Verdict, Fault> {
         let lease = self.hold_versions().await?;
-        let verdict = self.run_held().await;
+        let seat = self.seat()?;
+        let alive = seat.as_ref().map(|seat| seat.meeting.keep_alive());
+        let verdict = self.run_held(seat.as_ref()).await;
+        drop(alive);
+        if let (Some(seat), Ok(verdict)) = (&seat, &verdict) {
+            let failed = matches!(verdict.outcome, Outcome::Failed(_));
+            if let Err(error) = seat.meeting.leave(&seat.tables, failed).await {
+                tracing::warn!(%error, "the books of the shared tables are not in order; finalize again");
+            }
+        }
         if let Some(lease) = lease
             && let Err(error) = lease.release().await
         {
@@ -145,7 +157,7 @@ impl Finalizer<'_> {
         self.cluster.lease(options).await.map(Some).map_err(|error| fault::of_cluster(&error))
     }
 
-    async fn run_held(&self) -> Result<Verdict, Fault> {
+    async fn run_held(&self, seat: Option<&Seat>) -> Result<Verdict, Fault> {
         let results = match self.wait().await? {
             wait::Waited::Decided(verdict) => return Ok(verdict),
             wait::Waited::Failed(faults) => return self.fail(faults, Vec::new()).await,
@@ -157,7 +169,7 @@ impl Finalizer<'_> {
         if let Some(fault) = fold::too_many_rejected(self.plan, &totals) {
             return self.fail(vec![fault], Vec::new()).await;
         }
-        let (reports, faults) = verify::tables(self, &totals, &results).await?;
+        let (reports, faults) = verify::tables(self, seat, &totals, &results).await?;
         if !faults.is_empty() {
             return self.fail(faults, reports).await;
         }

@@ -52,6 +52,20 @@ pub struct Jobs {
     pub cut_files: Vec<CutFile>,
 }
 
+impl Jobs {
+    /// Moves the row ids of the jobs and files from these on; `None` if they have no room for it.
+    pub fn move_row_ids(&mut self, first_job: usize, first_cut_file: usize, by: u64) -> Option<()> {
+        let by = i64::try_from(by).ok()?;
+        let jobs = self.jobs.get_mut(first_job..).unwrap_or_default();
+        let bases = jobs.iter_mut().flat_map(|job| &mut job.chunks).map(|chunk| &mut chunk.row_id_base);
+        let files = self.cut_files.get_mut(first_cut_file..).unwrap_or_default();
+        for id in bases.chain(files.iter_mut().map(|file| &mut file.row_id_end)) {
+            *id = id.checked_add(by)?;
+        }
+        Some(())
+    }
+}
+
 /// Cuts one table's files into jobs, in order, and appends them. `splits` cuts some files into
 /// chunks (see [`plan_chunks_with_splits`]). Returns the end of the row ids given out. Commit timestamps
 /// are still 0.

@@ -13,6 +13,7 @@ mod failure;
 pub mod jobs;
 mod probe;
 mod schemas;
+mod sharing;
 mod sql;
 mod statement;
 
@@ -34,13 +35,14 @@ use th_errors::{Code, Fault};
 use th_job::encoder_options;
 use th_ledger::{
     Backend, ConflictPolicy, ConflictStrategy, FORMAT, Job, JobId, Ledger, Outcome, Pairs, Plan,
-    PlannedTable, Session, Target,
+    PlannedTable, Session, Shared, Target,
 };
 use th_queue::Queue;
 use th_schema::Table;
 use tracing::Instrument as _;
 
 use crate::schemas::Definitions;
+use crate::sharing::Sharing;
 
 /// Time in which workers should begin.
 const UNTIL_WORKERS: Duration = Duration::from_hours(2);
@@ -280,6 +282,15 @@ impl Planner<'_> {
     }
 
     async fn make(&self) -> Result<Plan, Fault> {
+        let mut sharing = self.sharing()?;
+        let made = self.make_shared(&mut sharing).await;
+        if let (Err(_), Some(sharing)) = (&made, sharing) {
+            sharing.leave_unplanned().await;
+        }
+        made
+    }
+
+    async fn make_shared(&self, sharing: &mut Option<Sharing>) -> Result<Plan, Fault> {
         let mut read = th_connect::read_options(self.config)?;
         let mut dump = self.discover().await?;
         let tidb = self.tidb()?;
@@ -295,7 +306,7 @@ impl Planner<'_> {
         let source_bytes = dump.tables.iter().map(TableFiles::size).sum();
         for files in std::mem::take(&mut dump.tables) {
             let span = tracing::info_span!("table", import_id = %self.import_id, table = %format!("{}.{}", files.db, files.table));
-            let planning = self.plan_table(files, &session, &read, sizes, tables.len(), &mut made);
+            let planning = self.plan_table(files, &session, &read, sizes, tables.len(), &mut made, sharing);
             let planned = planning.instrument(span).await?;
             tables.push(planned);
         }
@@ -323,11 +334,15 @@ impl Planner<'_> {
             max_rejected: self.config.max_type_errors(),
             conflict,
             first_commit_ts,
+            shared: sharing.is_some().then(|| Shared { books_schema: self.config.checkpoint.schema.clone() }),
             source_bytes,
             tables,
             jobs: made.jobs.len() as u32,
             attempt: self.env.uuid(),
         };
+        if let Some(sharing) = sharing {
+            sharing.begin_writing().await?;
+        }
         let written = self.ledger.write_plan(&plan, &made.jobs, &made.cut_files).await;
         written.map_err(|error| fault::of_ledger(&error))?;
         Step::PlanWritten.reached();
@@ -395,6 +410,7 @@ impl Planner<'_> {
         sizes: jobs::JobSize,
         number: usize,
         made: &mut jobs::Jobs,
+        sharing: &mut Option<Sharing>,
     ) -> Result<PlannedTable, Fault> {
         let (db, name) = (&files.db.clone(), &files.table.clone());
         let tidb = self.tidb()?;
@@ -406,7 +422,11 @@ impl Planner<'_> {
         let mut encoder = Encoder::new(Arc::clone(&table), encoder_options(session)?)
             .map_err(|error| fault::of_plan(&error, db, name))?;
         let ignored_columns = self.ignored_columns(db, name);
-        let before = if files.data.is_empty() { Pairs::default() } else { self.found_before(&table).await? };
+        match sharing {
+            _ if files.data.is_empty() => {}
+            Some(sharing) => sharing.join(self, &table).await?,
+            None => self.check_alone(&table).await?,
+        }
         let columns = probe::source_columns(self.source, &files, read, &ignored_columns).await?;
         if let (Some(columns), Some(file)) = (&columns.names, files.data.first()) {
             let constants: Vec<(String, Vec<u8>)> = file
@@ -424,13 +444,19 @@ impl Planner<'_> {
                         .of_table(db, name)
                 })?;
         }
-        let next = tidb.next_ids(db, name).await.map_err(|error| fault::of_cluster(&error))?;
-        let first_base = next.iter().map(|id| id.next.saturating_sub(1)).max().unwrap_or(0);
+        let first_base = match sharing {
+            // Known once it is known how many are wanted.
+            Some(_) => 0,
+            None => {
+                let next = tidb.next_ids(db, name).await.map_err(|error| fault::of_cluster(&error))?;
+                next.iter().map(|id| id.next.saturating_sub(1)).max().unwrap_or(0)
+            }
+        };
         let column_count = columns.names.map_or(table.info.columns.len(), |names| names.len());
         let (piece, how) = self.cutting(sizes);
         let splits = probe::splits(self.source, &files, read, piece, how).await?;
         let source_bytes = files.size();
-        let first_job = made.jobs.len() as u32;
+        let (first_job, first_cut_file) = (made.jobs.len() as u32, made.cut_files.len());
         let row_id_end = jobs::cut(
             self.import_id,
             number as u32,
@@ -442,7 +468,7 @@ impl Planner<'_> {
             made,
         )
         .map_err(|error| Fault::from_error(Code::BadConfig, &error).of_table(db, name))?;
-        Ok(PlannedTable {
+        let mut planned = PlannedTable {
             db: db.clone(),
             name: name.clone(),
             info: RawValue::from_string(json).map_err(|error| {
@@ -454,22 +480,13 @@ impl Planner<'_> {
             source_bytes,
             jobs: first_job..made.jobs.len() as u32,
             row_id_end,
-            before,
-        })
-    }
-
-    /// What the target table holds already: nothing, unless `parallel-import` says that it may.
-    async fn found_before(&self, table: &Table) -> Result<Pairs, Fault> {
-        let (db, name) = (table.db.as_str(), table.info.name.original.as_str());
-        let empty = self.tidb()?.is_empty(db, name).await.map_err(|error| fault::of_cluster(&error))?;
-        if empty {
-            return Ok(Pairs::default());
+            before: Pairs::default(),
+        };
+        if let (Some(sharing), false) = (sharing, planned.jobs.is_empty()) {
+            let move_by = |by| made.move_row_ids(first_job as usize, first_cut_file, by);
+            sharing.reserve(&table, &mut planned, move_by).await?;
         }
-        if self.config.tikv_importer.parallel_import {
-            return th_connect::table_checksum(self.cluster, table).await;
-        }
-        Err(Fault::new(Code::TargetNotEmpty, format!("the target table `{db}`.`{name}` holds rows"))
-            .of_table(db, name))
+        Ok(planned)
     }
 
     /// One timestamp a job, from as few requests as PD allows: the first job has the latest, so that of pairs

@@ -67,6 +67,7 @@ impl Planner<'_, Server> {
             max_rejected: self.config.max_type_errors(),
             conflict: self.conflict_policy(),
             first_commit_ts: 0,
+            shared: None,
             source_bytes,
             tables,
             jobs: made.jobs.len() as u32,

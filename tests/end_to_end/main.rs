@@ -3,9 +3,11 @@
 mod bad_input;
 mod conflicts;
 mod dumps;
+mod importer;
 mod listing;
 mod manual;
 mod operating;
+mod parallel;
 mod pieces;
 mod processes;
 mod sql;

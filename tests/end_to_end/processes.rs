@@ -22,7 +22,7 @@ impl Split {
     }
 
     /// The same with more configuration.
-    async fn with(queue_visibility: u32, more: &str) -> Self {
+    pub(crate) async fn with(queue_visibility: u32, more: &str) -> Self {
         let (cloud, target) = (Cloud::start().await, Target::start().await);
         let source = cloud.upload(&data("dumps/sql"), "dump").await;
         let queue = cloud.queue("jobs", queue_visibility, 5).await;

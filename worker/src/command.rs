@@ -67,7 +67,6 @@ pub fn resources(config: &Config, sort_dir: &Path) -> Resources {
         slots: th_connect::slots(config),
         sort_memory: own.sort_memory.0,
         disk_quota: config.tikv_importer.disk_quota.map(|quota| quota.0),
-        piece_bytes: own.piece_size.0,
         visibility: VisibilityOptions { visibility: own.queue_visibility.0, stall: own.stall_timeout.0 },
         max_receives: own.max_receives,
     }

@@ -13,9 +13,9 @@ use th_queue::Visibility;
 use th_sorter::SortOptions;
 
 use crate::Worker;
+use crate::conflicts::Collisions;
 use crate::encode::{self, EncodeTask, Encoded};
-use crate::ingest;
-use crate::progress::JobProgress;
+use crate::progress::{JobProgress, Watching};
 
 /// How long workers that read the pieces before one's own are waited for, before they are read once more.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -42,10 +42,12 @@ pub(crate) async fn run(
             import.ledger.write_rejects(id, &rejects).await.map_err(|error| fault::of_ledger(&error))?;
         }
         let spilled_bytes = sorted.spilled_bytes();
-        let ingested = ingest::run(worker, &job, sorted, &progress).await?;
+        let collisions = Collisions::new(import, &job)?;
+        let watch = Arc::new(Watching { progress: Arc::clone(&progress), stop: worker.stop.clone() });
+        let (delivered, collisions) = import.delivery.run(sorted, job.commit_ts, collisions, watch).await?;
         Step::JobIngested.reached();
-        let conflicts = ingested.collisions.count;
-        ingested.collisions.settle(import, &job).await?;
+        let conflicts = collisions.count;
+        collisions.settle(import, &job).await?;
         Ok(JobResult {
             format: FORMAT,
             import_id: import.plan.import_id.clone(),
@@ -61,8 +63,8 @@ pub(crate) async fn run(
             started_micros,
             finished_micros: import.env.now_micros(),
             spilled_bytes,
-            pieces: ingested.pieces,
-            retries: ingested.retries,
+            pieces: delivered.pieces,
+            retries: delivered.retries,
         })
     }
     .await;

@@ -6,21 +6,19 @@
 //! nobody needs; whoever repeats the job writes the same keys at the same timestamp.
 //!
 //! ```text
-//! Worker (slots) ─ receive ─▶ job::run ─▶ encode (thread) ─▶ split ─▶ merge (thread) ─▶ ingest ─▶ result
+//! Worker (slots) ─ receive ─▶ job::run ─▶ encode (thread) ─▶ deliver (th-ingest) ─▶ result
 //! ```
 
 pub mod command;
 mod conflicts;
 mod encode;
 mod import;
-mod ingest;
 mod job;
 mod probe;
 mod progress;
 mod report;
 mod spot;
 mod sql;
-mod upload;
 mod work;
 
 use std::path::PathBuf;
@@ -59,8 +57,6 @@ pub struct Resources {
     pub sort_memory: u64,
     /// Most bytes of runs on disk.
     pub disk_quota: Option<u64>,
-    /// Pair bytes ingested as one piece.
-    pub piece_bytes: u64,
     /// How messages are kept hidden.
     pub visibility: VisibilityOptions,
     /// Receptions of a job after which it is given up.

@@ -308,7 +308,7 @@ async fn leave_import_mode(pd: &Pd, tikv: &Tikv, ranges: &[KeyRange]) -> Result<
 
 /// Switches all stores; one that is down is no error, because it comes back in normal mode. If none can be reached, it
 /// is tried again.
-pub(crate) async fn switch_all(
+pub async fn switch_all(
     pd: &Pd,
     tikv: &Tikv,
     mode: ImportMode,

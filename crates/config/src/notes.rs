@@ -9,7 +9,7 @@ const NOTES: &[(&str, &str)] = &[
         "checkpoint.keep-after-success",
         "the ledger stays anyway; with `backend = \"tidb\"`, whether the notes in the target do",
     ),
-    ("checkpoint.schema", "for `backend = \"tidb\"` only: the target's database of notes"),
+    ("checkpoint.schema", "the target's database of notes, for `backend = \"tidb\"` and `parallel-import`"),
     ("conflict.max-record-rows", "without effect: every conflict is recorded, in conflicts/ in the ledger"),
     (
         "conflict.precheck-conflict-before-import",
@@ -32,10 +32,7 @@ const NOTES: &[(&str, &str)] = &[
     ),
     ("lightning.max-error-records", "deprecated in Lightning: see conflict.threshold"),
     ("lightning.max-size", "without effect: the log goes to standard error"),
-    (
-        "lightning.meta-schema-name",
-        "without effect: the planner gives out row ids, nothing is kept in the target",
-    ),
+    ("lightning.meta-schema-name", "without effect: imports that share tables meet in checkpoint.schema"),
     ("lightning.server-mode", "not supported: start one `thunderhead` a task"),
     (
         "lightning.status-addr",
@@ -61,7 +58,7 @@ const NOTES: &[(&str, &str)] = &[
     ("tidb.log-level", "without effect: TiDB's library is not used"),
     ("tidb.max-allowed-packet", "for `backend = \"tidb\"` only: no other statement is that large"),
     ("tikv-importer.add-index-by-sql", "without effect: indexes are imported with the rows"),
-    ("tikv-importer.addr", "without effect: there is no importer daemon"),
+    ("tikv-importer.addr", "for `backend = \"importer\"`: an importer, ours or the old tikv-importer"),
     ("tikv-importer.block-size", "without effect: sorted files have their own format"),
     ("tikv-importer.duplicate-resolution", "deprecated: taken for conflict.strategy"),
     ("tikv-importer.engine-mem-cache-size", "without effect: see thunderhead.sort-memory"),

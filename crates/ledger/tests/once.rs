@@ -42,6 +42,7 @@ fn plan(source: &str, jobs: u32) -> Plan {
         max_rejected: 0,
         conflict: th_ledger::ConflictPolicy::default(),
         first_commit_ts: 0,
+        shared: None,
     }
 }
 

@@ -24,6 +24,7 @@ use crate::cluster::Cluster;
 use crate::error::{PlaygroundError, Result, io_error};
 use crate::faults::Faults;
 use crate::pd;
+use crate::tidb::advisory::Locks;
 use crate::tidb::catalog::Catalog;
 use crate::tidb::session::{Addresses, Tidb};
 use crate::tidb::{server, status};
@@ -172,7 +173,8 @@ impl Playground {
             catalog: Catalog::open(&cluster)?,
             cluster,
             globals: Mutex::default(),
-            writer: Arc::default(),
+            writers: Locks::default(),
+            named_locks: Locks::default(),
             connections: AtomicU32::new(0),
             addresses: OnceLock::from(Addresses { sql: sql_address, status: status_address, pd: pd_address }),
         });

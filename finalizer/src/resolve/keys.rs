@@ -65,7 +65,7 @@ pub(super) async fn find(
         }
         wanted.insert(result.job.0);
     }
-    if jobs.len() > 1 || planned.before.pairs > 0 {
+    if jobs.len() > 1 || planned.before.pairs > 0 || finalizer.plan.shared.is_some() {
         let mut of_key: Vec<Version> = Vec::new();
         for (start, end) in th_connect::key_ranges([table]) {
             let mut too_many = false;

@@ -2,6 +2,7 @@
 
 mod ids;
 mod query;
+mod session;
 mod status;
 
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use th_mysql::ServerOptions;
 
 pub use self::ids::{IdKind, NextId, RebaseTo};
 use self::query::{bounded, query_on, usable};
+pub use self::session::SqlSession;
 pub use self::status::{Settings, tidb_settings};
 use crate::net::Http;
 use crate::options::TidbOptions;
@@ -46,6 +48,8 @@ pub struct Tidb {
 struct Inner {
     env: Env,
     pool: Pool,
+    /// Of connections that are not the pool's.
+    options: Opts,
     http: Http,
     endpoint: String,
     status_address: String,
@@ -129,8 +133,10 @@ impl Tidb {
         let setup = usable(&endpoint, timeout, connection, wanted).await?;
         let constraints = PoolConstraints::new(0, options.connections.max(1)).unwrap_or_default();
         let pool_options = PoolOpts::default().with_constraints(constraints).with_reset_connection(false);
-        let pool = Pool::new(base.setup(setup).pool_opts(pool_options));
-        Ok(Self { inner: Arc::new(Inner { env, pool, http, endpoint, status_address, timeout }) })
+        let own = base.setup(setup);
+        let options = Opts::from(own.clone());
+        let pool = Pool::new(own.pool_opts(pool_options));
+        Ok(Self { inner: Arc::new(Inner { env, pool, options, http, endpoint, status_address, timeout }) })
     }
 
     /// `host:port` of the SQL port.
