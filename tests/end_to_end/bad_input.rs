@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use axum::http::StatusCode;
 use flate2::write::GzEncoder;
 use mysql_async::prelude::Queryable as _;
-use th_tests::{Outcome, Target, connect};
+use th_tests::{Outcome, Target, connect, run_on_small_disk};
 
 const SCHEMA: &str = "CREATE TABLE `t` (`id` INT PRIMARY KEY, `small` TINYINT, `name` VARCHAR(10));\n";
 const GOOD: &str = "INSERT INTO `t` VALUES\n(1,1,'one'),\n(2,2,'two');\n";
@@ -250,9 +250,14 @@ async fn a_full_disk_under_the_sort_folder() {
     let small = bad.target.path("small");
     std::fs::create_dir(&small).expect("a folder");
     let config = bad.target.path("config.toml");
-    std::fs::write(&config, "[thunderhead]\nsort-memory = \"1MiB\"\nconcurrency = 1\n")
-        .expect("a configuration");
-    let outcome = bad.target.import_on_small_disk(&bad.dump, &small, &config).await;
+    std::fs::write(
+        &config,
+        "[lightning]\ncheck-requirements = false\n[thunderhead]\nsort-memory = \"1MiB\"\nconcurrency = 1\n",
+    )
+    .expect("a configuration");
+    let (folder, config) = (small.display().to_string(), config.display().to_string());
+    let arguments = bad.target.arguments("import", &bad.dump, &["--sort-dir", &folder, "--config", &config]);
+    let outcome = run_on_small_disk(&small, &arguments).await;
     outcome.failed_with("TH0021", &["small"]);
     bad.marker_says("TH0021", &["small"]);
     assert_eq!(bad.rows().await, 0, "rows were ingested");

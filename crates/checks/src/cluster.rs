@@ -78,9 +78,9 @@ impl Estimate {
 
     fn say(self) -> String {
         format!(
-            "{} of source make {} of pairs ({} of {} sampled)",
-            bytes(self.source),
+            "{} of pairs from {} of source ({} of {} sampled)",
             bytes(self.pairs),
+            bytes(self.source),
             self.sampled,
             count(self.tables, "table")
         )
@@ -156,9 +156,7 @@ pub fn stores(found: &[Store], down: u64, pending: u64, missing: u64) -> Line {
     };
     let gone = with_state(&["Disconnected", "Down"]);
     let leaving = with_state(&["Offline"]);
-    let peers = format!(
-        "regions with peers that are down {down}, pending {pending}, missing {missing}"
-    );
+    let peers = format!("regions with peers that are down {down}, pending {pending}, missing {missing}");
     if !gone.is_empty() || down > 0 {
         let measured = [some(&gone), peers].join("; ");
         let advice = "bring the stores back, or wait until PD has replaced them";
@@ -181,8 +179,8 @@ pub fn available_space(found: &[Store], estimate: Estimate, replicas: u64) -> Li
     const CHECK: &str = "available-space";
     let available: u64 = tikv(found).map(|store| store.available).sum();
     let need = estimate.on_disk(replicas);
-    let wanted =
-        format!("{} for {} (a third on disk, {})", bytes(need), estimate.say(), count(replicas as usize, "replica"));
+    let copies = count(replicas as usize, "replica");
+    let wanted = format!("{}: {copies} of a third of {}", bytes(need), estimate.say());
     let measured = format!("{} available", bytes(available));
     if available < need {
         return Line::warn(CHECK, measured, wanted, "add stores or disks, or import less");
@@ -200,7 +198,12 @@ pub fn headroom(found: &[Store], estimate: Estimate, replicas: u64) -> Line {
         .collect();
     if !low.is_empty() {
         let wanted = format!("each store has {LEAST_FREE_PERCENT} % free");
-        return Line::fail(CHECK, some(&low), wanted, "add stores or disks: a store that is full refuses writes");
+        return Line::fail(
+            CHECK,
+            some(&low),
+            wanted,
+            "add stores or disks: a store that is full refuses writes",
+        );
     }
     let capacity: u64 = tikv(found).map(|store| store.capacity).sum();
     let available: u64 = tikv(found).map(|store| store.available).sum();
@@ -249,7 +252,8 @@ pub fn empty_regions(found: &[Store], empty: &BTreeMap<u64, u64>, tables: usize)
         return Line::pass(CHECK, format!("at most {most} a store"), wanted);
     }
     let weight = if most > too_many { " (beyond the limit of " } else { " (below the limit of " };
-    let advice = "let PD merge regions first: they make the import slow, and beyond the limit they endanger it";
+    let advice =
+        "let PD merge regions first: they make the import slow, and beyond the limit they endanger it";
     Line::warn(CHECK, format!("{}{weight}{too_many})", some(&over)), wanted, advice)
 }
 
@@ -262,10 +266,8 @@ pub fn region_distribution(found: &[Store], tables: usize) -> Line {
     let (Some(least), Some(most)) = ends else {
         return Line::unknown(CHECK, wanted, "no store is up");
     };
-    let measured = format!(
-        "store {} has {} regions, store {} has {}",
-        least.id, least.regions, most.id, most.regions
-    );
+    let measured =
+        format!("store {} has {} regions, store {} has {}", least.id, least.regions, most.id, most.regions);
     if up.len() <= 1 || most.regions <= FEW_REGIONS.max(tables as u64) {
         return Line::pass(CHECK, measured, wanted);
     }
@@ -339,7 +341,10 @@ mod tests {
             })
         };
         let good = versions_of("8.5.1", "8.5.0", "8.5.0");
-        assert_eq!((good.level, good.measured.as_str()), (Level::Pass, "TiDB 8.5.1, PD 8.5.0, TiKV 8.5.0, TiFlash 8.5.0"));
+        assert_eq!(
+            (good.level, good.measured.as_str()),
+            (Level::Pass, "TiDB 8.5.1, PD 8.5.0, TiKV 8.5.0, TiFlash 8.5.0")
+        );
         let old = versions_of("8.5.1", "3.0.20", "");
         assert_eq!((old.level, old.measured.as_str()), (Level::Fail, "too old: TiKV 3.0.20"));
         assert_eq!(versions_of("8.5.1", "8.5.0", "4.0.4").measured, "too old: TiFlash 4.0.4");
@@ -354,9 +359,12 @@ mod tests {
         assert_eq!(available_space(&stores, estimate, 3).level, Level::Pass);
         let line = available_space(&stores[..1], estimate, 3);
         assert_eq!((line.level, line.measured.as_str()), (Level::Warn, "10.0 GiB available"));
-        assert!(line.threshold.starts_with("21.0 GiB for 10.0 GiB of source make 21.0 GiB of pairs (1 of 2 tables sampled)"));
+        assert!(line.threshold.starts_with("21.0 GiB: 3 replicas of a third of 21.0 GiB of pairs from 10.0 GiB of source (1 of 2 tables sampled)"));
         let line = headroom(&stores, estimate, 1);
-        assert_eq!((line.level, line.measured.as_str()), (Level::Warn, "about 7 % of 200.0 GiB will be left"));
+        assert_eq!(
+            (line.level, line.measured.as_str()),
+            (Level::Warn, "about 7 % of 200.0 GiB will be left")
+        );
         let line = headroom(&[store(3, 9 << 30, 1)], Estimate::default(), 1);
         assert_eq!((line.level, line.measured.as_str()), (Level::Fail, "store 3 has 9 %"));
         assert_eq!(headroom(&[store(3, 50 << 30, 1)], estimate, 3).level, Level::Pass);
@@ -377,15 +385,26 @@ mod tests {
         let empty = |one, two| BTreeMap::from([(1, one), (2, two)]);
         assert_eq!(empty_regions(&stores, &empty(500, 0), 3).level, Level::Pass);
         let line = empty_regions(&stores, &empty(501, 2), 3);
-        assert_eq!((line.level, line.measured.as_str()), (Level::Warn, "store 1 has 501 (below the limit of 1000)"));
+        assert_eq!(
+            (line.level, line.measured.as_str()),
+            (Level::Warn, "store 1 has 501 (below the limit of 1000)")
+        );
         assert!(empty_regions(&stores, &empty(0, 1200), 3).measured.contains("beyond"));
-        assert_eq!(empty_regions(&stores, &empty(0, 1200), 1300).level, Level::Pass, "many tables, many regions");
+        assert_eq!(
+            empty_regions(&stores, &empty(0, 1200), 1300).level,
+            Level::Pass,
+            "many tables, many regions"
+        );
         assert_eq!(empty_regions(&stores[..1], &empty(5000, 0), 3).level, Level::Pass, "one store");
         let line = region_distribution(&stores, 3);
         assert_eq!((line.level, line.measured.contains("20 %, very uneven")), (Level::Warn, true));
         assert_eq!(region_distribution(&[store(1, 1, 10), store(2, 1, 900)], 3).level, Level::Pass, "few");
         assert_eq!(region_distribution(&[store(1, 1, 1500), store(2, 1, 2000)], 3).level, Level::Pass);
-        assert!(region_distribution(&[store(1, 1, 1400), store(2, 1, 2000)], 3).measured.ends_with("70 %, uneven"));
+        assert!(
+            region_distribution(&[store(1, 1, 1400), store(2, 1, 2000)], 3)
+                .measured
+                .ends_with("70 %, uneven")
+        );
     }
 
     #[test]

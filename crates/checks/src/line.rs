@@ -107,11 +107,7 @@ impl Line {
     }
 
     /// Nobody knows: a warning.
-    pub fn unknown(
-        check: &'static str,
-        threshold: impl Into<String>,
-        why: impl fmt::Display,
-    ) -> Self {
+    pub fn unknown(check: &'static str, threshold: impl Into<String>, why: impl fmt::Display) -> Self {
         let first = why.to_string();
         let first = first.lines().next().unwrap_or_default();
         Self::warn(check, format!("cannot be measured: {first}"), threshold, "look at it by other means")
@@ -186,7 +182,10 @@ mod tests {
         report.add(Line::of_fault("c", "no rows", Fault::new(Code::TargetNotEmpty, "t holds rows")));
         report.add(Line::fail("d", "9", "at most 2", "do less"));
         let fault = report.fault().unwrap();
-        assert_eq!((fault.code, fault.message.as_str()), (Code::TargetNotEmpty, "t holds rows; failed, too: d"));
+        assert_eq!(
+            (fault.code, fault.message.as_str()),
+            (Code::TargetNotEmpty, "t holds rows; failed, too: d")
+        );
         let text = report.to_string();
         assert!(text.contains("FAIL    d      9             at most 2  do less\n"), "{text}");
     }

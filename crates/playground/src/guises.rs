@@ -119,9 +119,11 @@ impl Guises {
     pub(crate) fn etcd_range(&self, start: &[u8], end: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
         self.state(|state| {
             let keys = state.etcd.range(start.to_vec()..);
-            keys.take_while(|(key, _)| if end.is_empty() { key.as_slice() == start } else { key.as_slice() < end })
-                .map(|(key, value)| (key.clone(), value.clone()))
-                .collect()
+            keys.take_while(
+                |(key, _)| if end.is_empty() { key.as_slice() == start } else { key.as_slice() < end },
+            )
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect()
         })
     }
 

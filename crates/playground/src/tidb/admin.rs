@@ -88,11 +88,34 @@ pub(crate) fn ddl_jobs(session: &Session) -> Outcome {
         let id = (100 + number).to_string();
         let zero = || Some("0".to_owned());
         let schema_state = Some("write reorganization".to_owned());
-        vec![Some(id), Some(db), Some(table), Some(kind), schema_state, zero(), zero(), zero(), None, None, None, Some(state)]
+        vec![
+            Some(id),
+            Some(db),
+            Some(table),
+            Some(kind),
+            schema_state,
+            zero(),
+            zero(),
+            zero(),
+            None,
+            None,
+            None,
+            Some(state),
+        ]
     });
     let columns = [
-        "JOB_ID", "DB_NAME", "TABLE_NAME", "JOB_TYPE", "SCHEMA_STATE", "SCHEMA_ID", "TABLE_ID", "ROW_COUNT",
-        "CREATE_TIME", "START_TIME", "END_TIME", "STATE",
+        "JOB_ID",
+        "DB_NAME",
+        "TABLE_NAME",
+        "JOB_TYPE",
+        "SCHEMA_STATE",
+        "SCHEMA_ID",
+        "TABLE_ID",
+        "ROW_COUNT",
+        "CREATE_TIME",
+        "START_TIME",
+        "END_TIME",
+        "STATE",
     ];
     Outcome::table(&columns, rows.collect())
 }

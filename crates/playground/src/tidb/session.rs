@@ -354,9 +354,7 @@ impl Session {
         }
         let compact: String = text.chars().filter(|c| !c.is_whitespace()).collect::<String>().to_lowercase();
         Ok(match compact.as_str() {
-            "version()" => {
-                Some(Some(self.tidb.cluster.guises.tidb_version().unwrap_or_else(server_version)))
-            }
+            "version()" => Some(Some(self.tidb.cluster.guises.tidb_version().unwrap_or_else(server_version))),
             "tidb_version()" => Some(Some(tidb_version())),
             "database()" | "schema()" => Some(self.db.clone()),
             "connection_id()" => Some(Some(self.id.to_string())),

@@ -7,8 +7,8 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::{PdHttp, bad};
-use crate::pd::grpc::store_meta;
 use crate::cluster::VERSION;
+use crate::pd::grpc::store_meta;
 use crate::tikv::store::StoreNode;
 use crate::time_text::Civil;
 
