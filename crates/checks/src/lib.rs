@@ -16,14 +16,11 @@ mod privileges;
 mod sample;
 mod size;
 mod source;
+mod space;
 mod surroundings;
 mod version;
 
-pub use cluster::{Estimate, Store, Versions};
-pub use cluster::{
-    available_space, empty_regions, gc_life_time, headroom, region_distribution, same_cluster, stores,
-    tiflash_space, versions,
-};
+pub use cluster::{Store, Versions, gc_life_time, same_cluster, stores, versions};
 pub use line::{Level, Line, Report};
 pub use occupants::{
     DdlJob, ImportJob, LightningTable, change_capture, lightning_metadata, other_imports, schema_changes,
@@ -32,4 +29,5 @@ pub use privileges::{Need, privileges};
 pub use sample::{AutoIds, Misfit, Order, auto_ids, collations, conflicts, source_order, values};
 pub use size::bytes;
 pub use source::{Header, LargeFile, csv_header, dump_metadata, large_files, source_permission, stability};
+pub use space::{Estimate, available_space, empty_regions, headroom, region_distribution, tiflash_space};
 pub use surroundings::{SortSpace, clock, open_files, reached, sort_disk, sort_space};

@@ -12,17 +12,25 @@ pub struct Need {
     pub db: String,
     /// Table; `None`: all of the database.
     pub table: Option<String>,
+    /// Whether the import cannot do without it in any case.
+    pub required: bool,
 }
 
 impl Need {
     /// A privilege on a whole database.
     pub fn on_database(privilege: &'static str, db: &str) -> Self {
-        Self { privilege, db: db.to_owned(), table: None }
+        Self { privilege, db: db.to_owned(), table: None, required: true }
     }
 
     /// A privilege on one table.
     pub fn on_table(privilege: &'static str, db: &str, table: &str) -> Self {
-        Self { privilege, db: db.to_owned(), table: Some(table.to_owned()) }
+        Self { privilege, db: db.to_owned(), table: Some(table.to_owned()), required: true }
+    }
+
+    /// The same, where only some tables need it.
+    #[must_use]
+    pub fn perhaps(self) -> Self {
+        Self { required: false, ..self }
     }
 
     fn say(&self) -> String {
@@ -41,22 +49,22 @@ pub fn privileges(grants: &[String], needs: &[Need]) -> Line {
     const CHECK: &str = "privileges";
     let wanted = format!("{} (see the manual's page on privileges)", count(needs.len(), "privilege"));
     let known: Vec<Grant<'_>> = grants.iter().filter_map(|line| read(line)).collect();
-    let missing: Vec<String> =
-        needs.iter().filter(|need| !known.iter().any(|grant| grant.gives(need))).map(Need::say).collect();
+    let missing: Vec<&Need> =
+        needs.iter().filter(|need| !known.iter().any(|grant| grant.gives(need))).collect();
     if missing.is_empty() {
         return Line::pass(CHECK, "all are granted", wanted);
     }
-    let measured = format!("missing: {}", some(&missing));
+    let said: Vec<String> = missing.iter().map(|need| need.say()).collect();
+    let measured = format!("missing: {}", some(&said));
     // `GRANT 'role'@'%' TO 'user'@'%'` has no ON; what the role brings is not shown.
     if grants.iter().any(|line| !line.to_ascii_uppercase().contains(" ON ")) {
-        return Line::warn(
-            CHECK,
-            measured,
-            wanted,
-            "make sure that the user's roles bring them, and are default roles",
-        );
+        let advice = "make sure that the user's roles bring them, and are default roles";
+        return Line::warn(CHECK, measured, wanted, advice);
     }
-    Line::fail(CHECK, measured, wanted, "grant them to the user, or use another one")
+    if missing.iter().any(|need| need.required) {
+        return Line::fail(CHECK, measured, wanted, "grant them to the user, or use another one");
+    }
+    Line::warn(CHECK, measured, wanted, "grant them: automatic ids and statistics need them")
 }
 
 /// `GRANT a, b ON `db`.`table` TO …`.
@@ -172,6 +180,14 @@ mod tests {
         assert_eq!(check(&all, &needs).level, Level::Pass);
         let other = ["GRANT SELECT ON `app\\_x`.* TO 'u'@'%'", "GRANT SELECT ON `mysql`.`tidb` TO 'u'@'%'"];
         assert_eq!(check(&other, &needs).measured, "missing: SELECT on app.*");
+    }
+
+    #[test]
+    fn what_only_some_tables_need_is_a_warning() {
+        let needs = [Need::on_table("SELECT", "a", "t"), Need::on_table("ALTER", "a", "t").perhaps()];
+        let line = check(&["GRANT SELECT ON `a`.* TO 'u'@'%'"], &needs);
+        assert_eq!((line.level, line.measured.as_str()), (Level::Warn, "missing: ALTER on a.t"));
+        assert_eq!(check(&["GRANT ALTER ON `a`.* TO 'u'@'%'"], &needs).level, Level::Fail);
     }
 
     #[test]

@@ -174,8 +174,9 @@ impl Planner<'_> {
         read: &ReadOptions,
     ) -> Line {
         let looked: Vec<Option<Fault>> = futures::stream::iter(known)
-            .filter_map(|table| std::future::ready(table.table().map(|found| (table.files, found))))
-            .map(|(files, table)| async move {
+            .filter_map(|known| std::future::ready(known.table().map(|table| (known, table))))
+            .map(|(known, table)| async move {
+                let files = known.files;
                 let (db, name) = (files.db.as_str(), files.table.as_str());
                 let fits = async {
                     let mut encoder = Encoder::new(Arc::clone(table), options.clone())
@@ -184,7 +185,9 @@ impl Planner<'_> {
                     let columns = crate::probe::source_columns(self.source, files, read, &ignored).await?;
                     self.fit_columns(files, &mut encoder, &columns, &ignored)
                 };
-                fits.await.err()
+                // What our reading of a definition cannot be encoded with, the target may read otherwise.
+                let is_certain = |found: &Fault| known.existing.is_some() || found.code != Code::BadSchema;
+                fits.await.err().filter(is_certain)
             })
             .buffered(CONCURRENCY)
             .collect()
