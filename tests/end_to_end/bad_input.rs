@@ -176,7 +176,7 @@ async fn a_broken_gzip_stream() {
     let middle = file.len() / 2;
     file[middle..middle + 16].fill(0xa5);
     let bad = Bad::with_data("shop.t.000000000.sql.gz", &file).await;
-    bad.fails_at_work(&[], "TH0011", &["shop.t.000000000.sql.gz"]).await;
+    bad.cannot_be_planned(&[], "TH0011", &["shop.t.000000000.sql.gz"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -185,7 +185,7 @@ async fn a_gzip_stream_that_ends_early() {
     encoder.write_all(GOOD.as_bytes()).expect("compressed");
     let file = encoder.finish().expect("compressed");
     let bad = Bad::with_data("shop.t.000000000.sql.gz", &file[..file.len() - 10]).await;
-    bad.fails_at_work(&[], "TH0011", &["shop.t.000000000.sql.gz"]).await;
+    bad.cannot_be_planned(&[], "TH0011", &["shop.t.000000000.sql.gz"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -204,7 +204,7 @@ async fn a_wrong_number_of_columns() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unknown_column() {
     let bad = Bad::with_data("shop.t.000000000.sql", b"INSERT INTO `t` (`id`,`nose`) VALUES\n(1,1);\n").await;
-    bad.fails_at_work(&[], "TH0014", &["shop.t.000000000.sql", "nose"]).await;
+    bad.cannot_be_planned(&[], "TH0014", &["shop.t.000000000.sql", "nose"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
