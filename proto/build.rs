@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-const FILES: [&str; 9] = [
+const FILES: [&str; 10] = [
     "metapb.proto",
     "errorpb.proto",
     "pdpb.proto",
@@ -12,6 +12,7 @@ const FILES: [&str; 9] = [
     "import_sstpb.proto",
     "import_kvpb.proto",
     "tipb.proto",
+    "etcd.proto",
 ];
 
 /// Fields that carry bulk data: `Bytes`, so that a decoded message shares the transport's buffer.

@@ -60,9 +60,23 @@ impl Finalizer<'_, Target> {
     /// Waits for the jobs, verifies, and decides. Returns the outcome that stands, whoever decided it.
     /// An error means that nothing was decided; the same again may succeed.
     pub async fn run(&self) -> Result<Verdict, Fault> {
-        match self.cluster {
+        let verdict = match self.cluster {
             Target::Cluster(cluster) => self.of(&**cluster).run().await,
             Target::Server(server) => self.of(server).run().await,
+        }?;
+        self.thin_out(&verdict).await;
+        Ok(verdict)
+    }
+
+    /// `checkpoint.keep-after-success = "remove"`: what only a resume would need goes. Nothing hangs on it.
+    async fn thin_out(&self, verdict: &Verdict) {
+        let is_complete = matches!(verdict.outcome, Outcome::Complete(_));
+        if !is_complete || self.config.checkpoint.keeps() != Some(false) {
+            return;
+        }
+        match self.ledger.thin_out().await {
+            Ok(objects) => tracing::info!(objects, "jobs and results are removed from the ledger"),
+            Err(error) => tracing::warn!(%error, "jobs and results cannot be removed from the ledger"),
         }
     }
 }

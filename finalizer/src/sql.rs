@@ -66,12 +66,7 @@ impl Finalizer<'_, Server> {
 
     /// `checkpoint.keep-after-success`: `remove` and `false` are the default.
     fn keeps_books(&self) -> bool {
-        match &self.config.checkpoint.keep_after_success {
-            None => false,
-            Some(value) => value.as_bool().unwrap_or_else(|| {
-                !value.as_str().is_some_and(|word| word.eq_ignore_ascii_case("remove") || word == "false")
-            }),
-        }
+        self.config.checkpoint.keeps().unwrap_or(false)
     }
 }
 

@@ -8,6 +8,7 @@
 //! ledger with a `plan.json` is whole; until then nothing of the import counts. What is decided is in
 //! pure functions ([`jobs`]); this module only carries it out.
 
+pub mod checks;
 pub mod command;
 mod failure;
 pub mod jobs;
@@ -95,11 +96,19 @@ impl<T> Planner<'_, T> {
     /// Whether the ledger can take a plan, and the one it has already.
     async fn begin(&self) -> Result<Option<Plan>, Fault> {
         self.ledger.probe().await.map_err(|error| fault::of_ledger(&error))?;
+        let plan = self.resumable().await?;
+        if let Some(plan) = &plan {
+            tracing::info!(import = %plan.import_id, jobs = plan.jobs, "resuming the plan in the ledger");
+        }
+        Ok(plan)
+    }
+
+    /// The plan that the ledger has already, unless it cannot be gone on with.
+    async fn resumable(&self) -> Result<Option<Plan>, Fault> {
         self.check_open().await?;
         let plan = self.ledger.plan().await.map_err(|error| fault::of_ledger(&error))?;
         if let Some(plan) = &plan {
             self.check_source(plan)?;
-            tracing::info!(import = %plan.import_id, jobs = plan.jobs, "resuming the plan in the ledger");
         }
         Ok(plan)
     }
@@ -119,6 +128,11 @@ impl<T> Planner<'_, T> {
             Code::LedgerConflict,
             format!("{} holds a plan for the backend `{backend}`", self.ledger.display()),
         )
+    }
+
+    /// Whether the import has its outcome.
+    async fn is_decided(&self) -> Result<bool, Fault> {
+        self.ledger.verdict().await.map(|found| found.is_some()).map_err(|error| fault::of_ledger(&error))
     }
 
     /// An import that has failed stays so: its marker is never taken back.
@@ -171,30 +185,19 @@ impl<T> Planner<'_, T> {
         Ok(dump)
     }
 
-    /// A table with data but without a definition is named before anything is created.
-    async fn check_definitions_present(
-        &self,
-        definitions: &impl Definitions,
-        dump: &Dump,
-    ) -> Result<(), Fault> {
-        for table in dump.tables.iter().filter(|table| table.schema_file.is_none()) {
-            if !definitions.has_table(&table.db, &table.table).await? {
-                let first = table
-                    .data
-                    .first()
-                    .map_or_else(String::new, |file| self.source.display(&file.path).to_string());
-                return Err(Fault::new(
-                    Code::SchemaMissing,
-                    format!(
-                        "table `{}`.`{}` has data but neither the dump nor the target defines it",
-                        table.db, table.table
-                    ),
-                )
-                .at(first)
-                .of_table(&table.db, &table.table));
-            }
-        }
-        Ok(())
+    /// A table that has data files, and that neither the dump nor the target defines.
+    fn undefined(&self, files: &TableFiles) -> Fault {
+        let first =
+            files.data.first().map_or_else(String::new, |file| self.source.display(&file.path).to_string());
+        Fault::new(
+            Code::SchemaMissing,
+            format!(
+                "table `{}`.`{}` has data but neither the dump nor the target defines it",
+                files.db, files.table
+            ),
+        )
+        .at(first)
+        .of_table(&files.db, &files.table)
     }
 
     /// Bytes of a piece of a large file, and how it is cut off.
@@ -227,6 +230,9 @@ impl<T> Planner<'_, T> {
 
     /// Enqueues every job without a result, the largest first, so that the tail is short.
     async fn enqueue(&self, plan: &Plan) -> Result<(), Fault> {
+        if self.is_decided().await? {
+            return Ok(());
+        }
         let finished = self.ledger.finished_jobs().await.map_err(|error| fault::of_ledger(&error))?;
         let mut open: Vec<(u64, u32)> = plan
             .tables
@@ -255,7 +261,11 @@ impl Planner<'_> {
     /// See [`Planner::run`].
     pub async fn run(&self) -> Result<Plan, Fault> {
         let plan = match self.begin().await? {
-            Some(plan) => self.check_same(plan)?,
+            Some(plan) => {
+                let plan = self.check_same(plan)?;
+                self.check_before_resume(&plan).await?;
+                plan
+            }
             None => self.make().await?,
         };
         self.enqueue(&plan).await?;
@@ -294,7 +304,7 @@ impl Planner<'_> {
         let mut read = th_connect::read_options(self.config)?;
         let mut dump = self.discover().await?;
         let tidb = self.tidb()?;
-        self.check_definitions_present(tidb, &dump).await?;
+        self.check_before_plan(&dump).await?;
         let version = tidb.version().await.map_err(|error| fault::of_cluster(&error))?;
         schemas::create(self, tidb, &dump).await?;
         Step::SchemasMade.reached();
@@ -428,22 +438,7 @@ impl Planner<'_> {
             None => self.check_alone(&table).await?,
         }
         let columns = probe::source_columns(self.source, &files, read, &ignored_columns).await?;
-        if let (Some(columns), Some(file)) = (&columns.names, files.data.first()) {
-            let constants: Vec<(String, Vec<u8>)> = file
-                .constants
-                .iter()
-                .map(|(name, value)| (name.clone(), value.clone().into_bytes()))
-                .collect();
-            encoder
-                .set_columns(Some(columns), &ignored_columns)
-                .and_then(|()| encoder.set_constants(&constants))
-                .and_then(|()| encoder.check_defaults())
-                .map_err(|error| {
-                    Fault::from_error(Code::BadColumns, &error)
-                        .at(self.source.display(&file.path))
-                        .of_table(db, name)
-                })?;
-        }
+        self.fit_columns(&files, &mut encoder, &columns, &ignored_columns)?;
         let first_base = match sharing {
             // Known once it is known how many are wanted.
             Some(_) => 0,
@@ -489,6 +484,28 @@ impl Planner<'_> {
         Ok(planned)
     }
 
+    /// Whether the columns that the source names are those of the table, and the others have a value.
+    fn fit_columns(
+        &self,
+        files: &TableFiles,
+        encoder: &mut Encoder,
+        columns: &probe::SourceColumns,
+        ignored: &[String],
+    ) -> Result<(), Fault> {
+        let (Some(columns), Some(file)) = (&columns.names, files.data.first()) else { return Ok(()) };
+        let constants: Vec<(String, Vec<u8>)> =
+            file.constants.iter().map(|(name, value)| (name.clone(), value.clone().into_bytes())).collect();
+        encoder
+            .set_columns(Some(columns), ignored)
+            .and_then(|()| encoder.set_constants(&constants))
+            .and_then(|()| encoder.check_defaults())
+            .map_err(|error| {
+                Fault::from_error(Code::BadColumns, &error)
+                    .at(self.source.display(&file.path))
+                    .of_table(&files.db, &files.table)
+            })
+    }
+
     /// One timestamp a job, from as few requests as PD allows: the first job has the latest, so that of pairs
     /// with equal keys the first in the source is the one that is seen. Returns the earliest.
     async fn give_timestamps(&self, jobs: &mut [Job]) -> Result<u64, Fault> {
@@ -504,4 +521,10 @@ impl Planner<'_> {
         }
         Ok(earliest)
     }
+}
+
+/// The target table is to be empty, and is not.
+fn holds_rows(db: &str, name: &str) -> Fault {
+    Fault::new(Code::TargetNotEmpty, format!("the target table `{db}`.`{name}` holds rows"))
+        .of_table(db, name)
 }

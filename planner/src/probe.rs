@@ -53,6 +53,14 @@ pub(crate) async fn splits(
         .await
 }
 
+/// The options for whoever reads the beginning of a file only.
+pub(crate) fn small_reads(read: &ReadOptions) -> ReadOptions {
+    let mut options = read.clone();
+    options.io.read_block = 256 << 10;
+    options.io.prefetch = 1;
+    options
+}
+
 /// Reads the first row of the first file; columns in `ignored` may hold anything.
 pub(crate) async fn source_columns(
     store: &Store,
@@ -63,9 +71,7 @@ pub(crate) async fn source_columns(
     let Some(file) = files.data.iter().find(|file| file.size > 0).cloned() else {
         return Ok(SourceColumns::default());
     };
-    let mut options = read.clone();
-    options.io.read_block = 256 << 10;
-    options.io.prefetch = 1;
+    let options = small_reads(read);
     let (store, ignored) = (store.clone(), ignored.to_vec());
     let runtime = tokio::runtime::Handle::current();
     let looked = tokio::task::spawn_blocking(move || {

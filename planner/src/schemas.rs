@@ -117,7 +117,12 @@ async fn create_table<T>(
 }
 
 /// The statement that makes the table of a schema file.
-async fn definition<T>(planner: &Planner<'_, T>, file: &File, db: &str, name: &str) -> Result<String, Fault> {
+pub(crate) async fn definition<T>(
+    planner: &Planner<'_, T>,
+    file: &File,
+    db: &str,
+    name: &str,
+) -> Result<String, Fault> {
     let text = text(planner, file).await?;
     statements(planner, file, &text)?
         .into_iter()

@@ -66,8 +66,7 @@ impl Planner<'_> {
         if self.tidb()?.is_empty(db, name).await.map_err(|error| fault::of_cluster(&error))? {
             return Ok(());
         }
-        Err(Fault::new(Code::TargetNotEmpty, format!("the target table `{db}`.`{name}` holds rows"))
-            .of_table(db, name))
+        Err(crate::holds_rows(db, name))
     }
 }
 

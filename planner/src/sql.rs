@@ -19,7 +19,10 @@ impl Planner<'_, Server> {
     /// See [`Planner::run`].
     pub async fn run(&self) -> Result<Plan, Fault> {
         let plan = match self.begin().await? {
-            Some(plan) if matches!(plan.backend, Backend::Tidb(_)) => plan,
+            Some(plan) if matches!(plan.backend, Backend::Tidb(_)) => {
+                self.check_inputs_again(&plan).await?;
+                plan
+            }
             Some(_) => return Err(self.other_backend("local")),
             None => self.make().await?,
         };
@@ -31,7 +34,7 @@ impl Planner<'_, Server> {
         let server = self.cluster;
         let mut read = th_connect::read_options(self.config)?;
         let mut dump = self.discover().await?;
-        self.check_definitions_present(server, &dump).await?;
+        self.check_before_plan(&dump).await?;
         schemas::create(self, server, &dump).await?;
         Step::SchemasMade.reached();
         read.time_zone = self.reading_zone().await?;
@@ -136,17 +139,7 @@ impl Planner<'_, Server> {
         }
         let ignored_columns = self.ignored_columns(db, name);
         let columns = probe::source_columns(self.source, &files, read, &ignored_columns).await?;
-        if let (Some(listed), Some(file)) = (&columns.names, files.data.first())
-            && let Some(unknown) =
-                listed.iter().find(|name| !ignored_columns.contains(name) && !has(&facts, name))
-        {
-            return Err(Fault::new(
-                Code::BadColumns,
-                format!("the source names the column `{unknown}`, which the table does not have"),
-            )
-            .at(self.source.display(&file.path))
-            .of_table(db, name));
-        }
+        self.named_columns_fit(&files, &facts, &columns, &ignored_columns)?;
         let (piece, how) = self.cutting(sizes);
         let splits = probe::splits(self.source, &files, read, piece, how).await?;
         let source_bytes = files.size();
@@ -182,6 +175,6 @@ impl Planner<'_, Server> {
     }
 }
 
-fn has(facts: &TableFacts, name: &str) -> bool {
+pub(crate) fn has(facts: &TableFacts, name: &str) -> bool {
     name == ROW_ID || facts.columns.iter().any(|column| column.name.to_lowercase() == *name)
 }

@@ -61,6 +61,10 @@ package!(
     /// The checksum executor.
     tipb
 );
+package!(
+    /// The key-value store inside PD.
+    etcdserverpb
+);
 
 /// `coprocessor::Request::tp` of a checksum request.
 pub const COPROCESSOR_CHECKSUM: i64 = 105;

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use axum::http::StatusCode;
 use flate2::write::GzEncoder;
 use mysql_async::prelude::Queryable as _;
-use th_tests::{Outcome, Target, connect};
+use th_tests::{Outcome, Target, connect, run_on_small_disk};
 
 const SCHEMA: &str = "CREATE TABLE `t` (`id` INT PRIMARY KEY, `small` TINYINT, `name` VARCHAR(10));\n";
 const GOOD: &str = "INSERT INTO `t` VALUES\n(1,1,'one'),\n(2,2,'two');\n";
@@ -176,7 +176,7 @@ async fn a_broken_gzip_stream() {
     let middle = file.len() / 2;
     file[middle..middle + 16].fill(0xa5);
     let bad = Bad::with_data("shop.t.000000000.sql.gz", &file).await;
-    bad.fails_at_work(&[], "TH0011", &["shop.t.000000000.sql.gz"]).await;
+    bad.cannot_be_planned(&[], "TH0011", &["shop.t.000000000.sql.gz"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -185,7 +185,7 @@ async fn a_gzip_stream_that_ends_early() {
     encoder.write_all(GOOD.as_bytes()).expect("compressed");
     let file = encoder.finish().expect("compressed");
     let bad = Bad::with_data("shop.t.000000000.sql.gz", &file[..file.len() - 10]).await;
-    bad.fails_at_work(&[], "TH0011", &["shop.t.000000000.sql.gz"]).await;
+    bad.cannot_be_planned(&[], "TH0011", &["shop.t.000000000.sql.gz"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -204,7 +204,7 @@ async fn a_wrong_number_of_columns() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unknown_column() {
     let bad = Bad::with_data("shop.t.000000000.sql", b"INSERT INTO `t` (`id`,`nose`) VALUES\n(1,1);\n").await;
-    bad.fails_at_work(&[], "TH0014", &["shop.t.000000000.sql", "nose"]).await;
+    bad.cannot_be_planned(&[], "TH0014", &["shop.t.000000000.sql", "nose"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -250,9 +250,14 @@ async fn a_full_disk_under_the_sort_folder() {
     let small = bad.target.path("small");
     std::fs::create_dir(&small).expect("a folder");
     let config = bad.target.path("config.toml");
-    std::fs::write(&config, "[thunderhead]\nsort-memory = \"1MiB\"\nconcurrency = 1\n")
-        .expect("a configuration");
-    let outcome = bad.target.import_on_small_disk(&bad.dump, &small, &config).await;
+    std::fs::write(
+        &config,
+        "[lightning]\ncheck-requirements = false\n[thunderhead]\nsort-memory = \"1MiB\"\nconcurrency = 1\n",
+    )
+    .expect("a configuration");
+    let (folder, config) = (small.display().to_string(), config.display().to_string());
+    let arguments = bad.target.arguments("import", &bad.dump, &["--sort-dir", &folder, "--config", &config]);
+    let outcome = run_on_small_disk(&small, &arguments).await;
     outcome.failed_with("TH0021", &["small"]);
     bad.marker_says("TH0021", &["small"]);
     assert_eq!(bad.rows().await, 0, "rows were ingested");

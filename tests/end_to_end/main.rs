@@ -1,7 +1,9 @@
 //! Whole imports, by the program as a process, against an embedded cluster over its real protocols.
 
 mod bad_input;
+mod checks;
 mod conflicts;
+mod ctl;
 mod dumps;
 mod importer;
 mod listing;

@@ -12,7 +12,7 @@ use thunderhead::import::{import, use_playground};
 /// The configuration of an import of `source`: small regions and pieces, so that there are several.
 pub(crate) fn config(target: &Target, source: &Path, ingest: &str) -> Config {
     let text = format!(
-        "[mydumper]\ndata-source-dir = \"{source}\"\n[tikv-importer]\nsorted-kv-dir = \"{folder}\"\n\
+        "[lightning]\ncheck-requirements = false\n[mydumper]\ndata-source-dir = \"{source}\"\n[tikv-importer]\nsorted-kv-dir = \"{folder}\"\n\
          region-split-size = \"1MiB\"\n[thunderhead]\nledger = \"{ledger}\"\npiece-size = \"1MiB\"\n\
          concurrency = 1\ningest = \"{ingest}\"\n",
         source = source.display(),

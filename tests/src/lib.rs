@@ -17,7 +17,9 @@ use th_playground::{Playground, PlaygroundOptions};
 pub use cloud::{Cloud, environment_of};
 pub use digest::{Digest, connect, digests, digests_in, expected};
 pub use mariadb::MariaDb;
-pub use process::{DEADLINE, Memory, Outcome, Running};
+pub use process::{
+    DEADLINE, Memory, Outcome, Running, program, run_on_small_disk, run_program, run_under,
+};
 pub use proxy::{HttpEffect, HttpFault, HttpRequest, Proxy};
 pub use wide_bucket::WideBucket;
 
@@ -78,8 +80,12 @@ impl Target {
 
     /// `thunderhead import` of a source into the cluster, with the ledger in the test's folder.
     pub async fn import(&self, source: &Path, more: &[&str]) -> Outcome {
-        let arguments = self.import_arguments(source, self.folder.path(), more);
-        process::run(&process::program(), &arguments, &[]).await
+        self.command("import", source, more).await
+    }
+
+    /// Another command with the flags of an import.
+    pub async fn command(&self, command: &str, source: &Path, more: &[&str]) -> Outcome {
+        process::run(&process::program(), &self.arguments(command, source, more), &[]).await
     }
 
     /// The same with a source among the flags.
@@ -94,7 +100,7 @@ impl Target {
 
     /// The same with more in the environment.
     pub fn start_import_in(&self, source: &Path, more: &[&str], environment: &[(&str, String)]) -> Running {
-        Running::start(&self.import_arguments(source, self.folder.path(), more), environment)
+        Running::start(&self.arguments("import", source, more), environment)
     }
 
     /// State of ours that the cluster still holds, in words: nothing, when an import has ended.
@@ -124,19 +130,18 @@ impl Target {
         std::fs::read_dir(self.path("ledger/it/results")).map_or(0, Iterator::count)
     }
 
-    fn import_arguments(&self, source: &Path, sort_folder: &Path, more: &[&str]) -> Vec<String> {
-        let mut arguments = vec!["import".to_owned()];
+    /// The arguments of such a command.
+    pub fn arguments(&self, command: &str, source: &Path, more: &[&str]) -> Vec<String> {
+        let mut arguments = vec![command.to_owned()];
+        // A flag that is given twice would be an error.
+        let mut flags = self.flags();
         for (flag, value) in [
             ("--source", source.display().to_string()),
             ("--ledger", self.path("ledger").display().to_string()),
-            ("--sort-dir", sort_folder.display().to_string()),
+            ("--sort-dir", self.folder.path().display().to_string()),
         ] {
-            if !more.contains(&flag) {
-                arguments.extend([flag.to_owned(), value]);
-            }
+            flags.extend([flag.to_owned(), value]);
         }
-        // A flag that is given twice would be an error.
-        let flags = self.flags();
         let defaults = flags.chunks_exact(2).map(|pair| (pair[0].as_str(), pair[1].as_str()));
         for (flag, value) in defaults.chain([("--import-id", "it")]).filter(|(flag, _)| !more.contains(flag))
         {
@@ -144,16 +149,6 @@ impl Target {
         }
         arguments.extend(more.iter().map(|&argument| argument.to_owned()));
         arguments
-    }
-
-    /// The same with a sort folder `disk` that has 256 KiB: a file system that only the process sees.
-    pub async fn import_on_small_disk(&self, source: &Path, disk: &Path, config: &Path) -> Outcome {
-        let mount = "mount -t tmpfs -o size=256k tmpfs \"$1\" && shift && exec \"$@\"";
-        let mut arguments: Vec<String> =
-            ["--user", "--map-root-user", "--mount", "sh", "-c", mount, "sh"].map(str::to_owned).to_vec();
-        arguments.extend([disk, &process::program()].map(|path| path.display().to_string()));
-        arguments.extend(self.import_arguments(source, disk, &["--config", &config.display().to_string()]));
-        process::run(Path::new("unshare"), &arguments, &[]).await
     }
 
     /// A document of the ledger that [`import`](Self::import) wrote.

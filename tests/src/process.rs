@@ -122,13 +122,36 @@ fn resident_peak(status: &str) -> Option<u64> {
 }
 
 /// The program, built beside the tests.
-pub(crate) fn program() -> PathBuf {
+pub fn program() -> PathBuf {
     let mut folder = std::env::current_exe().expect("the test's own path");
     folder.pop();
     if folder.ends_with("deps") {
         folder.pop();
     }
     folder.join("thunderhead-under-test")
+}
+
+/// Runs the program by a shell line that ends in `exec "$@"`.
+pub async fn run_under(shell: &str, arguments: &[String]) -> Outcome {
+    let mut all =
+        ["-c".to_owned(), shell.to_owned(), "sh".to_owned(), program().display().to_string()].to_vec();
+    all.extend_from_slice(arguments);
+    run(Path::new("sh"), &all, &[]).await
+}
+
+/// Runs the program where the folder `disk` is a file system of 256 KiB that only the process sees.
+pub async fn run_on_small_disk(disk: &Path, arguments: &[String]) -> Outcome {
+    let mount = "mount -t tmpfs -o size=256k tmpfs \"$1\" && shift && exec \"$@\"";
+    let mut all: Vec<String> =
+        ["--user", "--map-root-user", "--mount", "sh", "-c", mount, "sh"].map(str::to_owned).to_vec();
+    all.extend([disk, &program()].map(|path| path.display().to_string()));
+    all.extend_from_slice(arguments);
+    run(Path::new("unshare"), &all, &[]).await
+}
+
+/// Runs the program under another name to its end.
+pub async fn run_program(program: &Path, arguments: &[String]) -> Outcome {
+    run(program, arguments, &[]).await
 }
 
 /// Runs a program to its end.

@@ -3,8 +3,10 @@
 //! Data goes to standard output, talk to standard error. [`import`] runs planner, worker and finalizer
 //! in one process, over the same ledger and the same code as separate processes.
 
+mod check;
 mod cluster;
 mod config;
+mod ctl;
 pub mod dev;
 pub mod import;
 mod inspect;
@@ -34,6 +36,8 @@ struct Cli {
 enum Command {
     /// Import a dump: plan, work and finalize in this process
     Import(Box<import::ImportArgs>),
+    /// Look at source, target and surroundings as an import would first, and change nothing
+    Check(Box<check::CheckArgs>),
     /// Make a plan, write it to the ledger, enqueue its jobs
     Plan(Box<th_planner::command::PlanArgs>),
     /// Take jobs of an import until it is over
@@ -44,6 +48,13 @@ enum Command {
     #[command(disable_help_flag = true, disable_version_flag = true)]
     Lightning {
         /// -c FILE, -d URL, …; `-h` lists them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "FLAGS")]
+        flags: Vec<String>,
+    },
+    /// The verbs of tidb-lightning-ctl, as a drop-in: checkpoints and modes
+    #[command(disable_help_flag = true, disable_version_flag = true)]
+    Ctl {
+        /// -checkpoint-dump DIR, -switch-mode normal, …; `-h` lists them
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "FLAGS")]
         flags: Vec<String>,
     },
@@ -77,12 +88,15 @@ enum Command {
 
 /// Parses the command line and runs the command.
 ///
-/// Under the name `tidb-lightning` (a link), all arguments are that command's.
+/// Under the names `tidb-lightning` and `tidb-lightning-ctl` (links), all arguments are those commands'.
 pub fn main() -> ExitCode {
     let mut args = std::env::args();
     let name = args.next().unwrap_or_default();
-    if std::path::Path::new(&name).file_stem().is_some_and(|name| name == "tidb-lightning") {
-        return lightning::main(args);
+    let name = std::path::Path::new(&name).file_stem().and_then(|name| name.to_str()).unwrap_or_default();
+    match name {
+        "tidb-lightning" => return lightning::main(args),
+        "tidb-lightning-ctl" => return ctl::main(args),
+        _ => {}
     }
     let Cli { log, command } = Cli::parse();
     match command {
@@ -91,10 +105,15 @@ pub fn main() -> ExitCode {
             log.start(if progress::on_terminal() { "warn" } else { "info" });
             service::run(|env| import::run(*args, env))
         }
+        Command::Check(args) => {
+            log.start("warn");
+            service::run(|env| check::run(*args, env))
+        }
         Command::Plan(args) => service::main(log, |env| th_planner::command::run(*args, env)),
         Command::Work(args) => service::main(log, |env| th_worker::command::run(*args, env)),
         Command::Finalize(args) => service::main(log, |env| th_finalizer::command::run(*args, env)),
         Command::Lightning { flags } => lightning::main(flags),
+        Command::Ctl { flags } => ctl::main(flags),
         Command::Config(command) => config::run(command),
         Command::Status(args) => service::main(log, |env| status::run(*args, env)),
         Command::Queue(command) => service::main(log, |env| queue::run(command, env)),

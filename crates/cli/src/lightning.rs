@@ -56,8 +56,8 @@ pub(crate) struct Flags {
     /// What the flags set, in order; the last one of a key wins.
     pub(crate) overrides: Vec<Override>,
     /// `-import-id`.
-    import_id: Option<String>,
-    version: bool,
+    pub(crate) import_id: Option<String>,
+    pub(crate) version: bool,
     help: bool,
 }
 
@@ -112,7 +112,13 @@ impl Flags {
     }
 }
 
-fn switch(text: &str) -> Option<bool> {
+/// Whether a flag's value may stand behind it, apart.
+pub(crate) fn takes_value(name: &str) -> bool {
+    matches!(name, "c" | "config" | "f") || FLAGS.iter().any(|(flag, _, _)| *flag == name)
+}
+
+/// Go's words for true and false.
+pub(crate) fn switch(text: &str) -> Option<bool> {
     match text {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
         "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),

@@ -18,7 +18,7 @@ use crate::pd::{LabelRule, SCHEDULERS_TO_PAUSE};
 use crate::{ClusterError, ErrorKind, ImportMode, Pd, Tikv};
 
 /// All our rules start so; other imports of ours are recognised by it.
-pub(crate) const LABEL_PREFIX: &str = "thunderhead/";
+pub const LABEL_PREFIX: &str = "thunderhead/";
 /// And so all our holds on garbage collection.
 pub(crate) const SERVICE_PREFIX: &str = "thunderhead-";
 /// Half-open range of user keys.

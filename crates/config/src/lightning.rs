@@ -77,6 +77,16 @@ section! {
     }
 }
 
+impl Checkpoint {
+    /// What `keep-after-success` says, if it says anything: `remove` and `false` do not keep.
+    pub fn keeps(&self) -> Option<bool> {
+        let value = self.keep_after_success.as_ref()?;
+        let is_remove =
+            |word: &str| word.eq_ignore_ascii_case("remove") || word.eq_ignore_ascii_case("false");
+        Some(value.as_bool().unwrap_or_else(|| !value.as_str().is_some_and(is_remove)))
+    }
+}
+
 section! {
     /// `[conflict]`
     Conflict {

@@ -7,7 +7,7 @@ const NOTES: &[(&str, &str)] = &[
     ("checkpoint.enable", "without effect: an import is resumed by its id, never by chance"),
     (
         "checkpoint.keep-after-success",
-        "the ledger stays anyway; with `backend = \"tidb\"`, whether the notes in the target do",
+        "written out as `remove` or `false`: jobs and results go from the ledger, plan and outcome stay; without it the ledger stays whole. With `backend = \"tidb\"`: whether the notes in the target stay",
     ),
     ("checkpoint.schema", "the target's database of notes, for `backend = \"tidb\"` and `parallel-import`"),
     ("conflict.max-record-rows", "without effect: every conflict is recorded, in conflicts/ in the ledger"),
@@ -18,7 +18,10 @@ const NOTES: &[(&str, &str)] = &[
     ("conflict.strategy", "without one, rows with equal keys fail the import instead of its checksum"),
     ("cron.check-disk-quota", "without effect: the quota holds at every moment"),
     ("cron.log-progress", "without effect: `thunderhead status` and the progress line show it at any time"),
-    ("lightning.check-requirements", "without effect: the checks cost little and are always made"),
+    (
+        "lightning.check-requirements",
+        "obeyed; missing definitions, rows in the target and CSV headers are looked at all the same",
+    ),
     ("lightning.enable-diagnose-logs", "without effect: use THUNDERHEAD_LOG=debug"),
     ("lightning.file", "without effect: the log goes to standard error"),
     ("lightning.index-concurrency", "without effect: there are no engines; see thunderhead.concurrency"),

@@ -14,8 +14,8 @@ mod sort_dir;
 mod target;
 
 pub use args::{CommonArgs, load_config};
-pub use open::{cluster, ledger, queue, required_queue, source};
+pub use open::{cluster, imports, ledger, queue, required_queue, source};
 pub use options::{cluster_options, csv_options, read_options, rules, slots};
 pub use server::{Target, server, target, writes_sql};
-pub use sort_dir::SortDir;
+pub use sort_dir::{SortDir, dead_sort_dirs};
 pub use target::{LONG_STATEMENT, key_ranges, table_checksum};

@@ -39,6 +39,16 @@ pub fn ledger(config: &Config, import_id: &str) -> Result<Ledger, Fault> {
     Ok(Ledger::new(store.object_store, &store.prefix, &store.display_base, import_id))
 }
 
+/// The ids of the imports in the configured ledger folder.
+pub async fn imports(config: &Config) -> Result<Vec<String>, Fault> {
+    let url = &config.thunderhead.ledger;
+    let unavailable =
+        |error: &(dyn std::error::Error + 'static)| Fault::from_error(Code::LedgerUnavailable, error);
+    let store =
+        Location::parse(url).and_then(|location| location.open()).map_err(|error| unavailable(&error))?;
+    th_ledger::imports(&*store.object_store, &store.prefix).await.map_err(|error| unavailable(&error))
+}
+
 /// Services that are processes of their own need a queue to meet at.
 pub fn required_queue(config: &Config) -> Result<(), Fault> {
     if config.thunderhead.queue.is_empty() {

@@ -26,8 +26,7 @@ pub struct SortDir {
 impl SortDir {
     /// Makes a fresh folder, after removing those of dead processes.
     pub fn create(config: &Config, env: &Env) -> Result<Self, Fault> {
-        let configured = &config.tikv_importer.sorted_kv_dir;
-        let base = if configured.is_empty() { std::env::temp_dir() } else { PathBuf::from(configured) };
+        let base = base(config);
         Self::create_in(&base, env).map_err(|error| {
             let message = format!("cannot create the sort folder in {}: {error}", base.display());
             Fault::new(Code::SortFolder, message)
@@ -59,17 +58,33 @@ impl Drop for SortDir {
     }
 }
 
+/// The folders of dead processes below the configured sort folder.
+pub fn dead_sort_dirs(config: &Config) -> Vec<PathBuf> {
+    dead(&base(config))
+}
+
+fn base(config: &Config) -> PathBuf {
+    let configured = &config.tikv_importer.sorted_kv_dir;
+    if configured.is_empty() { std::env::temp_dir() } else { PathBuf::from(configured) }
+}
+
+/// The folders whose lock nobody holds.
+fn dead(base: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(base) else { return Vec::new() };
+    let is_dead = |lock: &PathBuf| {
+        let name = lock.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let is_lock = lock.extension().is_some_and(|extension| extension == LOCK) && name.starts_with(PREFIX);
+        is_lock && File::open(lock).is_ok_and(|file| file.try_lock().is_ok())
+    };
+    let locks = entries.flatten().map(|entry| entry.path()).filter(is_dead);
+    locks.map(|lock| lock.with_extension("")).collect()
+}
+
 /// Removes the folders whose lock nobody holds.
 fn remove_dead(base: &Path) {
-    let Ok(entries) = std::fs::read_dir(base) else { return };
-    for entry in entries.flatten() {
-        let lock = entry.path();
-        let is_lock = lock.extension().is_some_and(|extension| extension == LOCK)
-            && entry.file_name().to_string_lossy().starts_with(PREFIX);
-        if is_lock && File::open(&lock).is_ok_and(|file| file.try_lock().is_ok()) {
-            tracing::info!(path = %lock.with_extension("").display(), "the sort folder of a dead process is removed");
-            remove(&lock.with_extension(""));
-        }
+    for folder in dead(base) {
+        tracing::info!(path = %folder.display(), "the sort folder of a dead process is removed");
+        remove(&folder);
     }
 }
 

@@ -61,6 +61,9 @@ pub enum Code {
     /// A chunk has more rows than row ids were reserved for.
     #[serde(rename = "TH0015")]
     RowIdsExhausted,
+    /// A check before the import failed.
+    #[serde(rename = "TH0016")]
+    CheckFailed,
     /// Two source rows have the same unique key.
     #[serde(rename = "TH0020")]
     DuplicateKeys,
@@ -122,6 +125,7 @@ impl Code {
         Code::BadValue,
         Code::BadColumns,
         Code::RowIdsExhausted,
+        Code::CheckFailed,
         Code::DuplicateKeys,
         Code::SortFolder,
         Code::IngestFailed,
@@ -155,6 +159,7 @@ impl Code {
             Code::BadValue => "TH0013",
             Code::BadColumns => "TH0014",
             Code::RowIdsExhausted => "TH0015",
+            Code::CheckFailed => "TH0016",
             Code::DuplicateKeys => "TH0020",
             Code::SortFolder => "TH0021",
             Code::IngestFailed => "TH0022",
@@ -195,6 +200,7 @@ impl Code {
             | Code::BadValue
             | Code::BadColumns
             | Code::RowIdsExhausted
+            | Code::CheckFailed
             | Code::DuplicateKeys
             | Code::TableInUse => Kind::Fix,
             Code::TargetDiskFull
@@ -231,6 +237,9 @@ impl Code {
             Code::BadValue => "correct the value, relax `tidb.sql-mode`, or change the column",
             Code::BadColumns => "compare the column list, the CSV header and the table definition",
             Code::RowIdsExhausted => "plan again; the estimate of the rows in this file was too low",
+            Code::CheckFailed => {
+                "do what the line says, or import with `lightning.check-requirements = false`; `thunderhead check` shows all lines"
+            }
             Code::DuplicateKeys => "remove one of the named rows, or set `[conflict] strategy`",
             Code::SortFolder => "give the worker a larger or healthier local disk (`--sort-dir`)",
             Code::IngestFailed => "look at the named store and region; the job is tried again",
@@ -279,6 +288,7 @@ impl Code {
             Code::BadValue => include_str!("../../../docs/src/errors/TH0013.md"),
             Code::BadColumns => include_str!("../../../docs/src/errors/TH0014.md"),
             Code::RowIdsExhausted => include_str!("../../../docs/src/errors/TH0015.md"),
+            Code::CheckFailed => include_str!("../../../docs/src/errors/TH0016.md"),
             Code::DuplicateKeys => include_str!("../../../docs/src/errors/TH0020.md"),
             Code::SortFolder => include_str!("../../../docs/src/errors/TH0021.md"),
             Code::IngestFailed => include_str!("../../../docs/src/errors/TH0022.md"),

@@ -23,12 +23,14 @@
 //! and agrees with it. There is no other database: progress, status, resume and audit all read these
 //! objects. Workers' reports are for people and for patience: no outcome depends on them.
 
+mod care;
 mod layout;
 mod model;
 mod results;
 mod store;
 mod worker;
 
+pub use care::imports;
 pub use layout::{JobId, Layout};
 pub use model::{
     Backend, Bases, Chunk, Complete, Conflict, ConflictPolicy, ConflictStrategy, CutFile, FORMAT, Failed,

@@ -84,8 +84,8 @@ pub enum Put<T> {
 /// The ledger of one import.
 #[derive(Debug, Clone)]
 pub struct Ledger {
-    store: Arc<dyn ObjectStore>,
-    layout: Layout,
+    pub(crate) store: Arc<dyn ObjectStore>,
+    pub(crate) layout: Layout,
     display: String,
 }
 
@@ -110,7 +110,7 @@ impl Ledger {
         format!("{}/{}", self.display, rest.trim_start_matches('/'))
     }
 
-    fn store_error(
+    pub(crate) fn store_error(
         &self,
         action: &'static str,
         path: &Path,
@@ -127,6 +127,14 @@ impl Ledger {
             return Err(LedgerError::NoConditionalPut { ledger: self.display.clone() });
         }
         Ok(())
+    }
+
+    /// [`Ledger::probe`] without a trace: the object is removed again. For an import id of its own.
+    pub async fn try_out(&self) -> Result<(), LedgerError> {
+        self.probe().await?;
+        let path = self.layout.root().clone().join("probe.json");
+        self.read(&path).await?.ok_or_else(|| LedgerError::Missing { object: self.url(&path) })?;
+        self.store.delete(&path).await.map_err(self.store_error("remove", &path))
     }
 
     /// Conditional put; false if the object exists.

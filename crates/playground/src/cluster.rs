@@ -15,6 +15,7 @@ use th_sst::memcomparable;
 use crate::PlaygroundOptions;
 use crate::error::{PlaygroundError, Result};
 use crate::faults::{Effect, Faults, RequestKind};
+use crate::guises::Guises;
 use crate::meta::{MetaBatch, MetaStore};
 use crate::pd::state::PdState;
 use crate::pd::tso::Tso;
@@ -36,6 +37,7 @@ pub(crate) struct Cluster {
     pub(crate) replicas: usize,
     pub(crate) tso: Tso,
     pub(crate) faults: Faults,
+    pub(crate) guises: Guises,
     pub(crate) pd: PdState,
     pub(crate) started_micros: i64,
     regions: RwLock<RegionMap>,
@@ -89,6 +91,7 @@ impl Cluster {
             stores,
             replicas: identity.replicas,
             faults: Faults::default(),
+            guises: Guises::default(),
             started_micros,
             regions: RwLock::new(RegionMap::from_regions(meta.scan::<Region>("region/")?)),
             ids: Mutex::new(IdBlock { next, stored_end: next }),

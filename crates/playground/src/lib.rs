@@ -18,6 +18,7 @@
 mod cluster;
 mod error;
 mod faults;
+mod guises;
 mod hex;
 mod meta;
 mod pd;
@@ -29,4 +30,5 @@ mod time_text;
 
 pub use error::PlaygroundError;
 pub use faults::{Effect, Fault, Faults, RequestKind};
+pub use guises::{Guises, StoreGuise};
 pub use playground::{Playground, PlaygroundOptions};

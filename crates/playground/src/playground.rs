@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use axum::Router;
 use th_env::Env;
+use th_proto::etcdserverpb::kv_server::KvServer;
 use th_proto::import_sstpb::import_sst_server::ImportSstServer;
 use th_proto::pdpb::pd_server::PdServer;
 use th_proto::tikvpb::tikv_server::TikvServer;
@@ -23,6 +24,7 @@ use tonic::transport::Server;
 use crate::cluster::Cluster;
 use crate::error::{PlaygroundError, Result, io_error};
 use crate::faults::Faults;
+use crate::guises::Guises;
 use crate::pd;
 use crate::tidb::advisory::Locks;
 use crate::tidb::catalog::Catalog;
@@ -168,7 +170,10 @@ impl Playground {
         let pd_service =
             pd::grpc::PdService { cluster: Arc::clone(&cluster), client_url: client_url.clone() };
         let http = pd::http::routes(pd::http::PdHttp { cluster: Arc::clone(&cluster), client_url });
-        playground.serve_grpc(pd_listener, Routes::from(http).add_service(PdServer::new(pd_service)));
+        let etcd = pd::etcd::EtcdService { cluster: Arc::clone(&cluster) };
+        let pd_routes =
+            Routes::from(http).add_service(PdServer::new(pd_service)).add_service(KvServer::new(etcd));
+        playground.serve_grpc(pd_listener, pd_routes);
         let tidb = Arc::new(Tidb {
             catalog: Catalog::open(&cluster)?,
             cluster,
@@ -260,6 +265,17 @@ impl Playground {
     /// What to do wrong.
     pub fn faults(&self) -> Faults {
         self.cluster.faults.clone()
+    }
+
+    /// What it pretends to be.
+    pub fn guises(&self) -> Guises {
+        self.cluster.guises.clone()
+    }
+
+    /// Makes regions start at each of these user keys, as a cluster in use has many.
+    pub fn split_at(&self, user_keys: &[Vec<u8>]) -> Result<()> {
+        let keys: Vec<Vec<u8>> = user_keys.iter().map(|key| th_sst::memcomparable::encode(key)).collect();
+        self.cluster.split_at(&keys).map(drop)
     }
 
     /// Cuts a region in two behind everybody's back; `false`: it is too narrow or unknown.

@@ -111,7 +111,10 @@ impl Pd {
         }
     }
 
-    async fn http_json<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<T, ClusterError> {
+    pub(super) async fn http_json<T: serde::de::DeserializeOwned>(
+        &self,
+        path: &str,
+    ) -> Result<T, ClusterError> {
         let text = self.http(Method::GET, path, None).await?;
         parse(&self.leader(), path, &text)
     }

@@ -4,6 +4,8 @@
 //! Every call has a deadline and is tried again, with jittered backoff and a new look at the members,
 //! when nobody answered. All calls here are safe to repeat.
 
+mod etcd;
+mod health;
 mod http;
 mod regions;
 mod stores;
@@ -18,6 +20,7 @@ use th_proto::pdpb::pd_client::PdClient;
 use th_proto::{import_sstpb, pdpb};
 use tonic::transport::Channel;
 
+pub use self::health::{LabelRange, StoreStatus};
 pub use self::http::{LabelRule, RegionStats, SCHEDULERS_TO_PAUSE};
 pub use self::regions::OperatorState;
 pub use self::stores::{StoreInfo, StoreSpace};

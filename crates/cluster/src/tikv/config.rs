@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::Tikv;
+use super::{ImportMode, Tikv};
 use crate::{ClusterError, StoreInfo};
 
 /// Settings that decide how large regions may be.
@@ -85,6 +85,31 @@ impl Tikv {
     }
 }
 
+impl Tikv {
+    /// Whether a store is in import mode, by the metric that import mode sets to nothing: nobody can ask for the
+    /// mode itself.
+    pub async fn mode(&self, store: &StoreInfo) -> Result<ImportMode, ClusterError> {
+        let at = &store.status_address;
+        let metrics = self.inner.http.send(reqwest::Method::GET, at, "/metrics", None).await?;
+        mode_of(&metrics).ok_or_else(|| {
+            ClusterError::protocol(
+                at,
+                "/metrics has no hard_pending_compaction_bytes_limit of the default family",
+            )
+        })
+    }
+}
+
+fn mode_of(metrics: &str) -> Option<ImportMode> {
+    let line = metrics.lines().find(|line| {
+        line.starts_with("tikv_config_rocksdb{")
+            && line.contains(r#"cf="default""#)
+            && line.contains(r#"name="hard_pending_compaction_bytes_limit""#)
+    })?;
+    let limit: f64 = line.rsplit(' ').next()?.parse().ok()?;
+    Some(if limit == 0.0 { ImportMode::Import } else { ImportMode::Normal })
+}
+
 /// Bytes of a size as TiKV and PD print it: `256MiB`, `19.71GiB`, `1024`, `96MB`.
 pub fn parse_size(text: &str) -> Option<u64> {
     let text = text.trim();
@@ -121,6 +146,20 @@ mod tests {
         for odd in ["", "MiB", "12 parsecs", "-3MiB", "99999999999999999999GiB1"] {
             assert_eq!(parse_size(odd), None, "{odd:?}");
         }
+    }
+
+    #[test]
+    fn the_mode_is_read_from_a_metric() {
+        let metrics = |limit: &str| {
+            format!(
+                "# TYPE tikv_config_rocksdb gauge\n\
+                 tikv_config_rocksdb{{cf=\"write\",name=\"hard_pending_compaction_bytes_limit\"}} 7\n\
+                 tikv_config_rocksdb{{cf=\"default\",name=\"hard_pending_compaction_bytes_limit\"}} {limit}\n"
+            )
+        };
+        assert_eq!(mode_of(&metrics("0")), Some(ImportMode::Import));
+        assert_eq!(mode_of(&metrics("1.099511627776e+12")), Some(ImportMode::Normal));
+        assert_eq!(mode_of("tikv_other 1"), None);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::pd::state::GC_WORKER;
 use crate::pd::tso::LOGICAL_LIMIT;
 use crate::regions::Region;
 use crate::tikv::kv::broken_connection;
-use crate::tikv::store::{CAPACITY, StoreNode};
+use crate::tikv::store::StoreNode;
 
 /// Id and name of the one member.
 pub(crate) const MEMBER_ID: u64 = 3_474_484_975_246_189_105;
@@ -96,7 +96,7 @@ impl PdService {
         let cluster = &self.cluster;
         let (physical, logical) = cluster
             .tso
-            .next(u64::from(count), cluster.now_ms(), &cluster.meta)
+            .next(u64::from(count), cluster.guises.clock(cluster.now_ms()), &cluster.meta)
             .map_err(|error| Status::internal(error.to_string()))?;
         Ok(pdpb::Timestamp { physical: physical as i64, logical: logical as i64, suffix_bits: 0 })
     }
@@ -133,7 +133,7 @@ pub(crate) fn store_meta(cluster: &Cluster, store: &StoreNode) -> metapb::Store 
     metapb::Store {
         id: store.id,
         address: store.address().into(),
-        version: VERSION.into(),
+        version: cluster.guises.of_store(store.id).version.unwrap_or_else(|| VERSION.into()),
         peer_address: store.address().into(),
         status_address: store.status_address().into(),
         git_hash: "Unknown git hash".into(),
@@ -231,11 +231,12 @@ impl Pd for PdService {
         let region_count =
             self.cluster.regions().iter().filter(|region| region.peer_on(store.id).is_some()).count() as u32;
         let used = store.used_size();
+        let (capacity, available) = self.cluster.guises.space(store.id, used);
         let now = u64::try_from(self.now()).unwrap_or(0);
         let stats = pdpb::StoreStats {
             store_id: store.id,
-            capacity: CAPACITY,
-            available: CAPACITY.saturating_sub(used),
+            capacity,
+            available,
             region_count,
             start_time: self.cluster.started_micros.div_euclid(1_000_000) as u32,
             used_size: used,
@@ -257,7 +258,16 @@ impl Pd for PdService {
         request: Request<pdpb::GetAllStoresRequest>,
     ) -> Result<Response<pdpb::GetAllStoresResponse>, Status> {
         self.check(request.get_ref().header.as_ref())?;
-        let stores = self.cluster.stores.iter().map(|store| store_meta(&self.cluster, store)).collect();
+        let mut stores: Vec<_> =
+            self.cluster.stores.iter().map(|store| store_meta(&self.cluster, store)).collect();
+        stores.extend(self.cluster.guises.tiflash_stores().iter().map(|(id, guise)| metapb::Store {
+            id: *id,
+            address: format!("tiflash-{id}:3930"),
+            peer_address: format!("tiflash-{id}:20170"),
+            version: guise.version.clone().unwrap_or_else(|| VERSION.into()),
+            labels: vec![metapb::StoreLabel { key: "engine".into(), value: "tiflash".into() }],
+            ..Default::default()
+        }));
         Ok(Response::new(pdpb::GetAllStoresResponse { header: Some(self.header()), stores }))
     }
 

@@ -1,5 +1,6 @@
 //! The placement driver: gRPC and HTTP on one port, as the real one.
 
+pub(crate) mod etcd;
 pub(crate) mod grpc;
 pub(crate) mod http;
 pub(crate) mod labels;

@@ -66,6 +66,25 @@ fn apply(session: &mut Session, name: &TableName, spec: &AlterSpec) -> Result<()
             let to = TableName { db: to.db.clone().or(Some(db)), table: to.table.clone() };
             ddl::rename(session, &[(name.clone(), to)]).map(|_| ())
         }
+        AlterSpec::TiflashReplica(count) => {
+            let servers = tidb.cluster.guises.tiflash_stores().len() as u64;
+            if *count > servers {
+                return Err(SqlError::unknown(format!(
+                    "the tiflash replica count: {count} should be less than the total tiflash server count: {servers}"
+                )));
+            }
+            change(&mut |entry| {
+                let replica = match count {
+                    0 => serde_json::Value::Null,
+                    _ => serde_json::json!({
+                        "Count": count, "LocationLabels": [], "Available": false, "AvailablePartitionIDs": null,
+                    }),
+                };
+                entry.info.rest.insert("tiflash_replica".into(), replica);
+                revise(&mut entry.info);
+                Ok(())
+            })
+        }
         AlterSpec::Nothing | AlterSpec::Definition => Ok(()),
     }
 }

@@ -178,6 +178,7 @@ impl Session {
             }
             Statement::AdminChecksum(names) => admin::checksum(self, &names).await,
             Statement::AdminCheck(names) => admin::check(self, &names).await,
+            Statement::AdminShowDdlJobs => Ok(admin::ddl_jobs(self)),
             Statement::Analyze(names) => {
                 for name in &names {
                     self.table(name)?;
@@ -366,7 +367,7 @@ impl Session {
         }
         let compact: String = text.chars().filter(|c| !c.is_whitespace()).collect::<String>().to_lowercase();
         Ok(match compact.as_str() {
-            "version()" => Some(Some(server_version())),
+            "version()" => Some(Some(self.tidb.cluster.guises.tidb_version().unwrap_or_else(server_version))),
             "tidb_version()" => Some(Some(tidb_version())),
             "database()" | "schema()" => Some(self.db.clone()),
             "connection_id()" => Some(Some(self.id.to_string())),

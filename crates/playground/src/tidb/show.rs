@@ -143,8 +143,9 @@ fn table(session: &mut Session, kind: &ShowKind) -> Result<(Vec<String>, Vec<Row
             )
         }
         ShowKind::Grants => {
-            let grant = "GRANT ALL PRIVILEGES ON *.* TO 'root'@'%' WITH GRANT OPTION";
-            named(&["Grants for User"], vec![some([grant.to_owned()])])
+            let all = || vec!["GRANT ALL PRIVILEGES ON *.* TO 'root'@'%' WITH GRANT OPTION".to_owned()];
+            let grants = session.tidb.cluster.guises.grants().unwrap_or_else(all);
+            named(&["Grants for User"], grants.into_iter().map(|grant| some([grant])).collect())
         }
         ShowKind::Warnings | ShowKind::Errors => {
             let level = if matches!(kind, ShowKind::Warnings) { "Note" } else { "Error" };

@@ -74,6 +74,7 @@ pub(crate) enum Statement {
     Begin,
     Commit,
     Rollback,
+    AdminShowDdlJobs,
     /// Taken and without effect: LOCK TABLES, FLUSH ….
     Nothing,
 }
@@ -90,9 +91,11 @@ pub(crate) enum AlterSpec {
         force: bool,
     },
     Rename(TableName),
+    /// SET TIFLASH REPLICA.
+    TiflashReplica(u64),
     /// A change of the definition; the statement's text says which.
     Definition,
-    /// Taken without effect (FORCE, TiFlash replicas, …).
+    /// Taken without effect (FORCE, ENABLE KEYS, …).
     Nothing,
 }
 

@@ -1,4 +1,4 @@
-//! A store's status server: its configuration.
+//! A store's status server: its configuration, and what of its metrics import tools read.
 
 use std::sync::Arc;
 
@@ -23,6 +23,7 @@ pub(crate) fn routes(cluster: Arc<Cluster>, store: Arc<StoreNode>) -> Router {
     Router::new()
         .route("/config", get(config))
         .route("/status", get(|| async { "" }))
+        .route("/metrics", get(metrics))
         .route("/playground/mode", get(mode))
         .with_state(Status { cluster, store })
 }
@@ -44,6 +45,19 @@ async fn config(State(status): State<Status>) -> Json<Value> {
         }
     }
     Json(config)
+}
+
+/// The metric by which tools tell import mode, which lifts the limit.
+async fn metrics(State(status): State<Status>) -> String {
+    let import = status.store.import.is_import_mode(status.cluster.now_ms());
+    let limit = if import { "0" } else { "1.099511627776e+12" };
+    ["default", "lock", "raft", "write"]
+        .map(|cf| {
+            format!(
+                "tikv_config_rocksdb{{cf=\"{cf}\",name=\"hard_pending_compaction_bytes_limit\"}} {limit}\n"
+            )
+        })
+        .concat()
 }
 
 /// Not TiKV's: tells a test whether the store is in import mode.

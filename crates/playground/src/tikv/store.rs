@@ -10,8 +10,6 @@ use th_sst::mvcc::DATA_PREFIX;
 use crate::error::{Result, io_error};
 use crate::tikv::import_state::ImportState;
 
-/// Capacity that a store claims.
-pub(crate) const CAPACITY: u64 = 20 << 30;
 const CF_WRITE: &str = "write";
 const CF_LOCK: &str = "lock";
 const CF_DEFAULT: &str = "default";

@@ -57,6 +57,9 @@ pub(crate) fn routes(state: PdHttp) -> Router {
         .route("/regions", get(regions::regions))
         .route("/regions/key", get(regions::regions_by_key))
         .route("/regions/check/empty-region", get(regions::empty_regions))
+        .route("/regions/check/down-peer", get(regions::regions_with_down_peers))
+        .route("/regions/check/miss-peer", get(regions::regions_with_missing_peers))
+        .route("/regions/check/pending-peer", get(regions::regions_with_down_peers))
         .route("/stats/region", get(regions::region_stats));
     Router::new()
         .nest("/pd/api/v1", v1)
@@ -111,8 +114,9 @@ impl PdHttp {
     }
 }
 
-async fn version() -> Json<Value> {
-    Json(json!({"version": format!("v{VERSION}"), "build_time": "", "hash": "", "branch": ""}))
+async fn version(State(state): State<PdHttp>) -> Json<Value> {
+    let version = state.cluster.guises.pd_version().unwrap_or_else(|| VERSION.to_owned());
+    Json(json!({"version": format!("v{version}"), "build_time": "", "hash": "", "branch": ""}))
 }
 
 async fn health(State(state): State<PdHttp>) -> Json<Value> {

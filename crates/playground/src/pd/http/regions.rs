@@ -110,6 +110,21 @@ pub(super) async fn empty_regions(State(state): State<PdHttp>) -> Json<Value> {
     state.region_list(&empty)
 }
 
+/// Regions with a peer on a store that is down: PD calls such a peer down, and pending, too.
+pub(super) async fn regions_with_down_peers(State(state): State<PdHttp>) -> Json<Value> {
+    let regions = state.cluster.regions();
+    let is_down = |peer: &Peer| state.cluster.faults.is_store_down(peer.store_id);
+    let found: Vec<&Region> = regions.iter().filter(|region| region.peers.iter().any(is_down)).collect();
+    state.region_list(&found)
+}
+
+pub(super) async fn regions_with_missing_peers(State(state): State<PdHttp>) -> Json<Value> {
+    let regions = state.cluster.regions();
+    let found: Vec<&Region> =
+        regions.iter().filter(|region| region.peers.len() < state.cluster.replicas).collect();
+    state.region_list(&found)
+}
+
 pub(super) async fn region_stats(State(state): State<PdHttp>) -> Json<Value> {
     let regions = state.cluster.regions();
     let bytes: Vec<u64> = regions.iter().map(|region| state.region_bytes(region)).collect();

@@ -7,8 +7,9 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::{PdHttp, bad};
+use crate::cluster::VERSION;
 use crate::pd::grpc::store_meta;
-use crate::tikv::store::{CAPACITY, StoreNode};
+use crate::tikv::store::StoreNode;
 use crate::time_text::Civil;
 
 impl PdHttp {
@@ -19,7 +20,10 @@ impl PdHttp {
         let count = regions.iter().filter(|region| region.peer_on(store.id).is_some()).count();
         let leaders = regions.iter().filter(|region| region.leader_store == store.id).count();
         let used = store.used_size();
-        let down = cluster.faults.is_store_down(store.id);
+        let (capacity, available) = cluster.guises.space(store.id, used);
+        let state = cluster.guises.of_store(store.id).state.unwrap_or_else(|| {
+            if cluster.faults.is_store_down(store.id) { "Disconnected" } else { "Up" }.to_owned()
+        });
         let heartbeat = cluster.env.now_micros();
         let uptime =
             std::time::Duration::from_micros(u64::try_from(heartbeat - cluster.started_micros).unwrap_or(0));
@@ -35,11 +39,11 @@ impl PdHttp {
                 "deploy_path": meta.deploy_path,
                 "last_heartbeat": meta.last_heartbeat,
                 "node_state": meta.node_state,
-                "state_name": if down { "Disconnected" } else { "Up" },
+                "state_name": state,
             },
             "status": {
-                "capacity": byte_size(CAPACITY),
-                "available": byte_size(CAPACITY.saturating_sub(used)),
+                "capacity": byte_size(capacity),
+                "available": byte_size(available),
                 "used_size": byte_size(used),
                 "leader_count": leaders,
                 "leader_weight": 1,
@@ -54,6 +58,31 @@ impl PdHttp {
                 "start_ts": Civil::from_unix(meta.start_timestamp).rfc3339(),
                 "last_heartbeat_ts": Civil::from_unix(heartbeat.div_euclid(1_000_000)).rfc3339(),
                 "uptime": format!("{uptime:?}"),
+            },
+        })
+    }
+}
+
+impl PdHttp {
+    /// A TiFlash store that is only pretended: it has no region.
+    fn tiflash_json(&self, id: u64) -> Value {
+        let guise = self.cluster.guises.of_store(id);
+        let (capacity, available) = self.cluster.guises.space(id, 0);
+        json!({
+            "store": {
+                "id": id,
+                "address": format!("tiflash-{id}:3930"),
+                "labels": [{"key": "engine", "value": "tiflash"}],
+                "version": guise.version.unwrap_or_else(|| VERSION.to_owned()),
+                "peer_address": format!("tiflash-{id}:20170"),
+                "state_name": guise.state.unwrap_or_else(|| "Up".to_owned()),
+            },
+            "status": {
+                "capacity": byte_size(capacity),
+                "available": byte_size(available),
+                "used_size": "0B",
+                "leader_count": 0,
+                "region_count": 0,
             },
         })
     }
@@ -74,7 +103,8 @@ fn byte_size(bytes: u64) -> String {
 }
 
 pub(super) async fn stores(State(state): State<PdHttp>) -> Json<Value> {
-    let stores: Vec<Value> = state.cluster.stores.iter().map(|store| state.store_json(store)).collect();
+    let mut stores: Vec<Value> = state.cluster.stores.iter().map(|store| state.store_json(store)).collect();
+    stores.extend(state.cluster.guises.tiflash_stores().iter().map(|(id, _)| state.tiflash_json(*id)));
     Json(json!({"count": stores.len(), "stores": stores}))
 }
 

@@ -137,7 +137,14 @@ fn alter_spec(cursor: &mut Cursor<'_>) -> Result<AlterSpec, SqlError> {
     if cursor.words("rename to") || cursor.words("rename as") {
         return table_name(cursor).map(AlterSpec::Rename);
     }
-    if cursor.words("set tiflash replica") || cursor.words("enable keys") || cursor.words("disable keys") {
+    if cursor.words("set tiflash replica") {
+        let count = number(cursor)?;
+        if cursor.words("location labels") {
+            cursor.expression(&[])?;
+        }
+        return Ok(AlterSpec::TiflashReplica(count));
+    }
+    if cursor.words("enable keys") || cursor.words("disable keys") {
         while cursor.peek().is_some() && !matches!(cursor.peek(), Some(Kind::Symbol("," | ";"))) {
             cursor.next();
         }

@@ -101,6 +101,10 @@ fn statement(cursor: &mut Cursor<'_>) -> Result<Statement, SqlError> {
     if cursor.words("admin check table") {
         return list(cursor, table_name).map(Statement::AdminCheck);
     }
+    if cursor.words("admin show ddl jobs") {
+        rest(cursor);
+        return Ok(Statement::AdminShowDdlJobs);
+    }
     if cursor.words("analyze table") {
         let tables = list(cursor, table_name)?;
         rest(cursor);
