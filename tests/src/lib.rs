@@ -17,9 +17,7 @@ use th_playground::{Playground, PlaygroundOptions};
 pub use cloud::{Cloud, environment_of};
 pub use digest::{Digest, connect, digests, digests_in, expected};
 pub use mariadb::MariaDb;
-pub use process::{
-    DEADLINE, Memory, Outcome, Running, program, run_on_small_disk, run_program, run_under,
-};
+pub use process::{DEADLINE, Memory, Outcome, Running, program, run_on_small_disk, run_program, run_under};
 pub use proxy::{HttpEffect, HttpFault, HttpRequest, Proxy};
 pub use wide_bucket::WideBucket;
 
