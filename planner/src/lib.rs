@@ -42,7 +42,6 @@ use th_queue::Queue;
 use th_schema::Table;
 use tracing::Instrument as _;
 
-use crate::schemas::Definitions;
 use crate::sharing::Sharing;
 
 /// Time in which workers should begin.

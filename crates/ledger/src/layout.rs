@@ -45,21 +45,30 @@ impl Layout {
         self.root.clone().join("plan.json")
     }
 
+    /// The folder of all plans' jobs.
+    pub fn jobs(&self) -> Path {
+        self.root.clone().join("jobs")
+    }
+
     /// A job of a plan, which its attempt names.
     pub fn job(&self, attempt: &str, job: JobId) -> Path {
-        let jobs = self.root.clone().join("jobs");
-        let folder = if attempt.is_empty() { jobs } else { jobs.join(attempt) };
+        let folder = if attempt.is_empty() { self.jobs() } else { self.jobs().join(attempt) };
         folder.join(format!("{job}.json"))
+    }
+
+    /// The folder of files that were cut by looking, of all plans.
+    pub fn cuts(&self) -> Path {
+        self.root.clone().join("cuts")
     }
 
     /// A file that was cut by looking.
     pub fn cut_file(&self, attempt: &str, number: u32) -> Path {
-        self.root.clone().join("cuts").join(attempt).join(format!("{number:06}.json"))
+        self.cuts().join(attempt).join(format!("{number:06}.json"))
     }
 
     /// The folder of what is known of such a file's cuts.
     pub fn found_cuts(&self, attempt: &str, number: u32) -> Path {
-        self.root.clone().join("cuts").join(attempt).join(format!("{number:06}"))
+        self.cuts().join(attempt).join(format!("{number:06}"))
     }
 
     /// A piece of such a file begins at `start`, and the next one really at `end`.

@@ -8,7 +8,7 @@ mod status;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mysql_async::{Pool, PoolConstraints, PoolOpts};
+use mysql_async::{Opts, Pool, PoolConstraints, PoolOpts};
 use th_env::Env;
 use th_mysql::ServerOptions;
 
