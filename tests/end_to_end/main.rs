@@ -5,6 +5,7 @@ mod checks;
 mod conflicts;
 mod ctl;
 mod dumps;
+mod identity;
 mod importer;
 mod listing;
 mod manual;

@@ -16,6 +16,7 @@
 //! was listed is an error by that name, never a silent mix of two versions; messages carry the object
 //! and the place, and no secret.
 
+mod aws;
 mod charset;
 mod chunks;
 mod csv;

@@ -7,13 +7,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_credential_types::Credentials;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
+use tokio::sync::Mutex;
 
+use crate::aws::{Base, Identity, Role};
 use crate::error::{LocationError, StorageFailure};
 use crate::location::{Location, Service};
 use crate::store::Store;
@@ -74,14 +77,6 @@ impl Location {
 
     fn s3(&self) -> Result<AmazonS3Builder, LocationError> {
         let mut builder = AmazonS3Builder::from_env().with_bucket_name(&self.bucket).with_retry(retry());
-        for unsupported in ["profile"] {
-            if self.parameter(unsupported).is_some() {
-                return Err(Self::problem(
-                    unsupported,
-                    "shared configuration files are not read; export AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
-                ));
-            }
-        }
         if let Some(region) = self.parameter("region") {
             builder = builder.with_region(region);
         }
@@ -92,13 +87,12 @@ impl Location {
                 builder = builder.with_token(token);
             }
         }
-        if let Some(role) = self.parameter("role-arn") {
-            if builder.get_config_value(&AmazonS3ConfigKey::WebIdentityTokenFile).is_none() {
-                return Err(Self::problem(
-                    "role-arn",
-                    "a role is assumed only with AWS_WEB_IDENTITY_TOKEN_FILE; else give the machine that role",
-                ));
-            }
+        let by_token = builder.get_config_value(&AmazonS3ConfigKey::WebIdentityTokenFile).is_some();
+        let identity = if by_token { None } else { self.identity(&builder) };
+        let has_own_identity = identity.is_some();
+        if let Some(identity) = identity {
+            builder = builder.with_credentials(Arc::new(identity));
+        } else if let Some(role) = self.parameter("role-arn") {
             builder = builder.with_config(AmazonS3ConfigKey::RoleArn, role);
         }
         let endpoint = self
@@ -137,10 +131,34 @@ impl Location {
         .any(|key| builder.get_config_value(key).is_some());
         if self.flag("skip-signature")? == Some(true) {
             builder = builder.with_skip_signature(true);
-        } else if !has_identity && endpoint.as_deref().is_some_and(|e| e.starts_with("http://")) {
+        } else if !has_identity
+            && !has_own_identity
+            && endpoint.as_deref().is_some_and(|e| e.starts_with("http://"))
+        {
             builder = builder.with_access_key_id("test").with_secret_access_key("test");
         }
         Ok(builder.with_client_options(client_options(endpoint.as_deref())))
+    }
+
+    /// A profile or a role that the URL names. (With a token file, the storage client assumes the role by itself.)
+    fn identity(&self, builder: &AmazonS3Builder) -> Option<Identity> {
+        let parameter = |key| self.parameter(key).map(str::to_owned);
+        let (profile, arn) = (parameter("profile"), parameter("role-arn"));
+        if profile.is_none() && arn.is_none() {
+            return None;
+        }
+        let keys = parameter("access-key").zip(parameter("secret-access-key"));
+        let base = match (profile, keys) {
+            (Some(profile), _) => Base::Profile(profile),
+            (None, Some((key, secret))) => {
+                Base::Keys(Credentials::new(key, secret, parameter("session-token"), None, "url"))
+            }
+            (None, None) => Base::Environment,
+        };
+        let role = arn.map(|arn| Role { arn, external_id: parameter("external-id") });
+        let region = builder.get_config_value(&AmazonS3ConfigKey::Region);
+        let region = region.unwrap_or_else(|| "us-east-1".to_owned());
+        Some(Identity { base, role, region, current: Mutex::default() })
     }
 
     /// Path style is Lightning's default, but not on the clouds that have given it up.
@@ -271,8 +289,25 @@ mod tests {
     }
 
     #[test]
-    fn a_parameter_that_cannot_be_honoured_is_an_error() {
-        let error = Location::parse("s3://b/p?profile=dev").unwrap().open().unwrap_err();
-        assert!(error.to_string().contains("profile"), "{error}");
+    fn a_profile_or_a_role_makes_an_identity_of_its_own() {
+        let base = |url: &str| {
+            let location = Location::parse(url).unwrap();
+            location.open().unwrap();
+            let identity = location.identity(&AmazonS3Builder::new())?;
+            let base = match identity.base {
+                Base::Profile(name) => name,
+                Base::Keys(keys) => keys.access_key_id().to_owned(),
+                Base::Environment => String::new(),
+            };
+            Some((base, identity.role.map(|role| (role.arn, role.external_id))))
+        };
+        let role = |id: Option<&str>| Some(("arn:x".to_owned(), id.map(str::to_owned)));
+        assert_eq!(base("s3://b/p?access-key=a&secret-access-key=b"), None);
+        assert_eq!(base("s3://b/p?profile=dev"), Some(("dev".to_owned(), None)));
+        assert_eq!(base("s3://b/p?role-arn=arn:x"), Some((String::new(), role(None))));
+        assert_eq!(
+            base("s3://b/p?role-arn=arn:x&external-id=7&access-key=a&secret-access-key=b"),
+            Some(("a".to_owned(), role(Some("7"))))
+        );
     }
 }
