@@ -8,6 +8,7 @@
 //! functions ([`fold`]); this module carries it out.
 
 pub mod command;
+mod compact;
 pub mod fold;
 mod resolve;
 mod sharing;
@@ -188,6 +189,7 @@ impl Finalizer<'_> {
             return self.fail(faults, reports).await;
         }
         Step::TablesVerified.reached();
+        compact::compact(self).await?;
         verify::rebase(self, &totals).await?;
         Step::IdsRebased.reached();
         verify::analyze(self).await?;

@@ -102,7 +102,7 @@ pub(crate) async fn check(
                 return Ok(None);
             }
             let comparing = async {
-                let found = th_connect::table_checksum(finalizer.cluster, table).await?;
+                let found = verify::sum(finalizer, table).await?;
                 report.found = Some(found);
                 if found.pairs < report.expected.pairs
                     && !replaces

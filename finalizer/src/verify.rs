@@ -88,7 +88,7 @@ async fn check_alone(
     let level = finalizer.config.post_restore.checksum;
     let checksum = async || match level {
         Level::Off => Ok(None),
-        _ => th_connect::table_checksum(finalizer.cluster, table).await.map(Some),
+        _ => sum(finalizer, table).await.map(Some),
     };
     report.found = checksum().await?;
     let mut found_fault = None;
@@ -124,6 +124,17 @@ pub(crate) fn remove(report: &mut TableReport, resolution: &Resolution) {
 /// The table has rows with equal keys that it must not have.
 pub(crate) fn refuse(report: &mut TableReport) {
     "conflicts".clone_into(&mut report.verdict);
+}
+
+/// What TiKV holds of a table: by TiKV's coprocessor, or with `post-restore.checksum-via-sql` by TiDB.
+pub(crate) async fn sum(finalizer: &Finalizer<'_>, table: &Table) -> Result<Pairs, Fault> {
+    if !finalizer.config.post_restore.checksum_via_sql {
+        return th_connect::table_checksum(finalizer.cluster, table).await;
+    }
+    let (db, name) = (table.db.as_str(), table.info.name.original.as_str());
+    let asking = async { finalizer.cluster.tidb()?.admin_checksum(db, name, LONG_STATEMENT).await };
+    let found = asking.await.map_err(|error| fault::of_cluster(&error).of_table(db, name))?;
+    Ok(Pairs { crc64: found.crc64_xor, pairs: found.pairs, bytes: found.bytes })
 }
 
 /// Whether rows may have equal keys: a job has met some, or TiKV holds fewer pairs than were encoded. Without a

@@ -247,6 +247,12 @@ fn every_key_has_its_line_with_its_default_and_an_example_that_works() {
             let loaded = load(key, default).unwrap_or_else(|error| panic!("{key}: {error}"));
             assert_eq!(loaded, plain(key), "{key}: {default} is not the default");
         }
+        let (section, name) = key.rsplit_once('.').expect("a section");
+        let remarks = th_config::remarks("example", &format!("[{section}]\n{name} = {example}\n"));
+        let is_noted = remarks.is_ok_and(|remarks| {
+            remarks.iter().any(|(of, _, note)| of == key && note.starts_with("without effect"))
+        });
+        assert_eq!(is_noted, meaning.starts_with("without effect"), "{key}: `config check` says otherwise");
         match load(key, example) {
             Err(error) => assert!(meaning.starts_with("refused"), "{key}: {error}"),
             Ok(loaded) => assert!(

@@ -50,12 +50,6 @@ const NOTES: &[(&str, &str)] = &[
     ("mydumper.batch-size", "without effect: there are no engines; see thunderhead.job-size"),
     ("mydumper.no-schema", "without effect, as in Lightning: a schema file is used if there is one"),
     ("mydumper.read-block-size", "without effect: blocks are read ahead from object storage by megabytes"),
-    ("post-restore.checksum-via-sql", "without effect: TiKV computes the checksum either way"),
-    ("post-restore.compact", "without effect: what is ingested is sorted; TiKV compacts the rest by itself"),
-    (
-        "post-restore.level-1-compact",
-        "without effect: what is ingested is sorted; TiKV compacts the rest by itself",
-    ),
     ("post-restore.post-process-at-last", "without effect: tables are verified when all jobs are done"),
     ("security.redact-info-log", "without effect: rows are never logged, only their places"),
     ("tidb.log-level", "without effect: TiDB's library is not used"),
