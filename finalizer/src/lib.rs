@@ -10,6 +10,7 @@
 pub mod command;
 mod compact;
 pub mod fold;
+mod records;
 mod resolve;
 mod sharing;
 mod sql;
@@ -26,7 +27,9 @@ use th_config::Config;
 use th_connect::{Target, fault};
 use th_env::{Env, Step};
 use th_errors::Fault;
-use th_ledger::{Complete, ConflictStrategy, FORMAT, Failed, Ledger, Outcome, Plan, TableReport, Verdict};
+use th_ledger::{
+    Complete, ConflictStrategy, FORMAT, Failed, Ledger, Outcome, Plan, Results, TableReport, Verdict,
+};
 use th_queue::Queue;
 use th_status::Health;
 
@@ -175,18 +178,18 @@ impl Finalizer<'_> {
     async fn run_held(&self, seat: Option<&Seat>) -> Result<Verdict, Fault> {
         let results = match self.wait().await? {
             wait::Waited::Decided(verdict) => return Ok(verdict),
-            wait::Waited::Failed(faults) => return self.fail(faults, Vec::new()).await,
+            wait::Waited::Failed(faults) => return self.fail(faults, Vec::new(), None).await,
             wait::Waited::Finished(results) => results,
         };
         Step::JobsFinished.reached();
         let totals = fold::fold(self.plan, &results);
         Step::ResultsFolded.reached();
         if let Some(fault) = fold::too_many_rejected(self.plan, &totals) {
-            return self.fail(vec![fault], Vec::new()).await;
+            return self.fail(vec![fault], Vec::new(), Some(&results)).await;
         }
         let (reports, faults) = verify::tables(self, seat, &totals, &results).await?;
         if !faults.is_empty() {
-            return self.fail(faults, reports).await;
+            return self.fail(faults, reports, Some(&results)).await;
         }
         Step::TablesVerified.reached();
         compact::compact(self).await?;
@@ -194,12 +197,19 @@ impl Finalizer<'_> {
         Step::IdsRebased.reached();
         verify::analyze(self).await?;
         Step::TablesAnalyzed.reached();
+        records::write(self, Some(&results)).await;
         self.normal_mode().await?;
         Step::ModeRestored.reached();
         self.decide(self.complete(reports)).await
     }
 
-    async fn fail(&self, faults: Vec<Fault>, tables: Vec<TableReport>) -> Result<Verdict, Fault> {
+    async fn fail(
+        &self,
+        faults: Vec<Fault>,
+        tables: Vec<TableReport>,
+        results: Option<&Results>,
+    ) -> Result<Verdict, Fault> {
+        records::write(self, results).await;
         // The verdict matters more than the mode, which expires by itself.
         if let Err(error) = self.normal_mode().await {
             tracing::warn!(fault = %error.message, "cannot give the cluster back its normal mode now; it returns to it by itself within ten minutes");

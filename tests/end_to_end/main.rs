@@ -13,4 +13,5 @@ mod operating;
 mod parallel;
 mod pieces;
 mod processes;
+mod records;
 mod sql;

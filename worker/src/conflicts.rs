@@ -91,16 +91,20 @@ impl Collisions {
         let places = th_job::places(&import.source, &import.plan.read, job, tags).await?;
         let place = |tag: u64| {
             let found = places.binary_search_by_key(&tag, |(tag, _)| *tag).ok().and_then(|at| places.get(at));
-            found.map_or_else(String::new, |(_, place)| place.to_string())
+            found.map_or_else(Default::default, |(_, place)| (place.to_string(), place.offset))
         };
         let conflicts: Vec<Conflict> = self
             .first
             .iter()
-            .map(|collision| Conflict {
-                index: index_name(table, &collision.key),
-                key: collision.key.iter().map(|byte| format!("{byte:02x}")).collect(),
-                first: place(collision.first),
-                second: place(collision.second),
+            .map(|collision| {
+                let (second, second_offset) = place(collision.second);
+                Conflict {
+                    index: index_name(table, &collision.key),
+                    key: collision.key.iter().map(|byte| format!("{byte:02x}")).collect(),
+                    first: place(collision.first).0,
+                    second,
+                    second_offset,
+                }
             })
             .collect();
         import.ledger.write_conflicts(job.job, &conflicts).await.map_err(|error| fault::of_ledger(&error))?;

@@ -44,7 +44,7 @@ const NOTES: &[(&str, &str)] = &[
     ("lightning.table-concurrency", "without effect: there are no engines; see thunderhead.concurrency"),
     (
         "lightning.task-info-schema-name",
-        "without effect: rejected rows and conflicts are written to the ledger",
+        "the first 10,000 rejected rows and conflicts go to its type_error_v2 and conflict_records_v2; all are in the ledger",
     ),
     ("mydumper.batch-import-ratio", "without effect: there are no engines"),
     ("mydumper.batch-size", "without effect: there are no engines; see thunderhead.job-size"),

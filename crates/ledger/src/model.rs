@@ -349,6 +349,9 @@ pub struct Conflict {
     pub first: String,
     /// Place of the second row.
     pub second: String,
+    /// Offset of the second row in its file.
+    #[serde(default)]
+    pub second_offset: u64,
 }
 
 /// What was removed from a table because of equal keys. Written after it is removed.
@@ -375,6 +378,9 @@ pub struct Reject {
     pub reason: String,
     /// The row as the source has it, cut if it is long.
     pub row: String,
+    /// Its offset in its file.
+    #[serde(default)]
+    pub offset: u64,
 }
 
 /// A table in the outcome.

@@ -365,6 +365,31 @@ impl Ledger {
         self.create(&self.layout.conflicts(job), Bytes::from(body)).await.map(|_| ())
     }
 
+    /// A job's conflicts; none if it left none.
+    pub async fn conflicts(&self, job: JobId) -> Result<Vec<Conflict>, LedgerError> {
+        Ok(self.get_list(&self.layout.conflicts(job)).await?.unwrap_or_default())
+    }
+
+    /// The rows that a job left out, as far as they are recorded.
+    pub async fn rejects(&self, job: JobId) -> Result<Vec<Reject>, LedgerError> {
+        Ok(self.get_list(&self.layout.rejects(job)).await?.unwrap_or_default())
+    }
+
+    /// A part of a table's conflicts, if it is there.
+    pub async fn table_conflicts(&self, table: u32, part: u32) -> Result<Option<Vec<Conflict>>, LedgerError> {
+        self.get_list(&self.layout.table_conflicts(table, part)).await
+    }
+
+    /// A document that is a list, which says nothing of its format.
+    async fn get_list<T: DeserializeOwned>(&self, path: &Path) -> Result<Option<Vec<T>>, LedgerError> {
+        let Some(body) = self.read(path).await? else { return Ok(None) };
+        let damaged = |error: serde_json::Error| LedgerError::Damaged {
+            object: self.url(path),
+            message: error.to_string(),
+        };
+        serde_json::from_slice(&body).map(Some).map_err(damaged)
+    }
+
     /// Writes the keys that several rows of a job have, a hexadecimal line each. Every run of the job finds the
     /// same.
     pub async fn write_conflict_keys(&self, job: JobId, lines: Vec<u8>) -> Result<(), LedgerError> {

@@ -73,7 +73,7 @@ fn decide_blocking(rows: Rows, mut report: Report) -> Result<Decided, Fault> {
                 mark(&mut conflicts, pair.second);
                 mark(&mut goes, pair.second);
                 if failed.is_ok() {
-                    failed = report.add(pair.key, || (places.text(pair.first), places.text(pair.second)));
+                    failed = report.add(pair.key, || (places.text(pair.first).0, places.text(pair.second)));
                 }
             })
             .map_err(|error| fault::of_sort(&error))?;
@@ -106,16 +106,17 @@ struct Report {
 }
 
 impl Report {
-    fn add(&mut self, key: &[u8], places: impl FnOnce() -> (String, String)) -> Result<(), Fault> {
+    fn add(&mut self, key: &[u8], places: impl FnOnce() -> (String, (String, u64))) -> Result<(), Fault> {
         // Two rows with one handle have equal keys in plain indexes, too, which says nothing more.
         if let Ok(KeyParts::Index { index_id, .. }) = decode_key(key)
             && self.table.info.indexes.iter().any(|index| index.id == index_id && !index.is_unique)
         {
             return Ok(());
         }
-        let (first, second) = places();
+        let (first, (second, second_offset)) = places();
         let key_text = key.iter().map(|byte| format!("{byte:02x}")).collect();
-        let conflict = Conflict { index: index_name(&self.table, key), key: key_text, first, second };
+        let index = index_name(&self.table, key);
+        let conflict = Conflict { index, key: key_text, first, second, second_offset };
         self.first.get_or_insert_with(|| conflict.clone());
         self.open.push(conflict);
         if self.open.len() >= CONFLICTS_A_PART { self.flush() } else { Ok(()) }

@@ -52,17 +52,17 @@ impl Places {
         self.rows.push((self.objects.len() as u32 - 1, place.offset, place.line));
     }
 
-    /// The place of a row, by its number, for people.
-    pub(super) fn text(&self, row: u64) -> String {
+    /// The place of a row, by its number, for people, and its offset.
+    pub(super) fn text(&self, row: u64) -> (String, u64) {
         let row = usize::try_from(row).ok().and_then(|row| self.rows.get(row));
         let place = row.and_then(|&(object, offset, line)| {
             let object = Arc::clone(self.objects.get(object as usize)?);
             Some(Place { object, offset, line, column: 0 })
         });
         match place {
-            Some(place) if *place.object == *TABLE => TABLE.to_owned(),
-            Some(place) => place.to_string(),
-            None => String::new(),
+            Some(place) if *place.object == *TABLE => (TABLE.to_owned(), 0),
+            Some(place) => (place.to_string(), place.offset),
+            None => Default::default(),
         }
     }
 }
@@ -145,7 +145,7 @@ impl Sink for Search<'_> {
     }
 
     /// Left out by its job, too.
-    fn misfit(&mut self, _: Fault, _: &[u8]) -> Result<(), Fault> {
+    fn misfit(&mut self, _: Fault, _: u64, _: &[u8]) -> Result<(), Fault> {
         Ok(())
     }
 

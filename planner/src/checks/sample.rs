@@ -97,7 +97,7 @@ impl Sink for Collect {
         Ok(())
     }
 
-    fn misfit(&mut self, found: Fault, _: &[u8]) -> Result<(), Fault> {
+    fn misfit(&mut self, found: Fault, _: u64, _: &[u8]) -> Result<(), Fault> {
         self.rows += 1;
         self.misfits += 1;
         self.first_misfit.get_or_insert_with(|| said(&found));

@@ -177,7 +177,12 @@ impl Work for SqlImport {
             let rejects: Vec<Reject> = rejects
                 .into_iter()
                 .zip(places)
-                .map(|(row, place)| Reject { place: place.to_string(), reason: row.reason, row: row.source })
+                .map(|(row, place)| Reject {
+                    place: place.to_string(),
+                    reason: row.reason,
+                    row: row.source,
+                    offset: place.offset,
+                })
                 .collect();
             import.ledger.write_rejects(id, &rejects).await.map_err(|error| fault::of_ledger(&error))?;
         }
