@@ -260,6 +260,18 @@ async fn an_import_does_not_start_when_a_check_fails_unless_it_is_told_to() {
     let told = case.config("[lightning]\ncheck-requirements = false\n");
     let more = ["--config", &told, "--import-id", "told"];
     case.target.import(&case.dump, &more).await.succeeded();
+    // Who goes on with a plan may have set up a change feed since.
+    guises.clear();
+    case.write("shop.t.csv", "id,small,name\n1,1,one\n2,300,two\n");
+    case.sql(&["TRUNCATE TABLE shop.t"]).await;
+    case.target.import(&case.dump, &["--import-id", "later"]).await.failed_with("TH0013", &["300"]);
+    for name in ["verdict.json", "FAILED.json"] {
+        std::fs::remove_file(case.target.path("ledger/later").join(name)).expect(name);
+    }
+    guises.put_key("/tidb/cdc/default/default/changefeed/info/new", r#"{"state": "normal"}"#);
+    let resumed = case.target.import(&case.dump, &["--import-id", "later"]).await;
+    resumed.failed_with("TH0016", &["change feed default/default/new (normal)"]);
+    case.sql(&["INSERT INTO shop.t VALUES (1, 1, 'one')"]).await;
     // What is looked at all the same.
     guises.clear();
     let more = ["--config", &told, "--import-id", "again"];
