@@ -6,7 +6,7 @@ export CARGO_TARGET_DIR ?= $(HOME)/.cache/thunderhead/target
 CARGO_JOBS ?= $(shell nproc)
 CARGO := cargo
 
-.PHONY: demo test lint bench docs screenshot infra setup
+.PHONY: demo test chaos figures lint bench docs screenshot infra setup
 
 ## demo: import the sample dump into a fresh playground and verify it
 demo:
@@ -17,6 +17,15 @@ demo:
 ## test: everything that must pass
 test: setup
 	$(CARGO) test -j $(CARGO_JOBS) --workspace --no-fail-fast
+
+## chaos: 200 imports while processes die, messages come twice and the store fails; CHAOS_SEED is the first seed
+chaos: setup
+	CHAOS_RUNS=$${CHAOS_RUNS:-200} $(CARGO) test -j $(CARGO_JOBS) --workspace --test chaos -- --nocapture
+
+## figures: processor time, memory and written bytes of whole imports (benches/README.md)
+figures: setup
+	$(CARGO) build -j $(CARGO_JOBS) --workspace --bin thunderhead
+	CARGO_TARGET_DIR=$(CARGO_TARGET_DIR) benches/figures
 
 ## lint: format and clippy, warnings are errors
 lint: setup

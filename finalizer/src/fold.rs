@@ -1,7 +1,7 @@
 //! Results to totals: pure.
 
 use th_errors::{Code, Fault};
-use th_ledger::{Bases, JobResult, Pairs, Plan};
+use th_ledger::{Bases, Pairs, Plan, Results};
 
 /// What all jobs of a table did together.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -23,13 +23,13 @@ pub struct TableTotal {
 }
 
 /// Sums the results by table, in the plan's order. The order of results does not matter.
-pub fn fold(plan: &Plan, results: &[JobResult]) -> Vec<TableTotal> {
+pub fn fold(plan: &Plan, results: &Results) -> Vec<TableTotal> {
     let mut totals: Vec<TableTotal> = plan
         .tables
         .iter()
         .map(|table| TableTotal { expected: table.before, ..TableTotal::default() })
         .collect();
-    for result in results {
+    for result in results.by_job().values() {
         let Some(total) = totals.get_mut(result.table as usize) else { continue };
         total.rows += result.rows;
         total.rejected += result.rejected;

@@ -10,6 +10,7 @@
 pub mod command;
 pub mod fold;
 mod resolve;
+mod sharing;
 mod sql;
 pub mod summary;
 mod verify;
@@ -22,13 +23,13 @@ use std::time::Duration;
 use th_cluster::{Cluster, ImportLease, LeaseOptions, PauseScope};
 use th_config::Config;
 use th_connect::{Target, fault};
-use th_env::Env;
+use th_env::{Env, Step};
 use th_errors::Fault;
-use th_ledger::{
-    Complete, ConflictStrategy, FORMAT, Failed, JobId, Ledger, Outcome, Plan, TableReport, Verdict,
-};
+use th_ledger::{Complete, ConflictStrategy, FORMAT, Failed, Ledger, Outcome, Plan, TableReport, Verdict};
 use th_queue::Queue;
 use th_status::Health;
+
+use crate::sharing::Seat;
 
 /// What the finalizer works with. `T` is what was imported into: a cluster, a server, or either of both.
 pub struct Finalizer<'a, T = Cluster> {
@@ -140,7 +141,16 @@ impl Finalizer<'_> {
     /// See [`Finalizer::run`].
     pub async fn run(&self) -> Result<Verdict, Fault> {
         let lease = self.hold_versions().await?;
-        let verdict = self.run_held().await;
+        let seat = self.seat()?;
+        let alive = seat.as_ref().map(|seat| seat.meeting.keep_alive());
+        let verdict = self.run_held(seat.as_ref()).await;
+        drop(alive);
+        if let (Some(seat), Ok(verdict)) = (&seat, &verdict) {
+            let failed = matches!(verdict.outcome, Outcome::Failed(_));
+            if let Err(error) = seat.meeting.leave(&seat.tables, failed).await {
+                tracing::warn!(%error, "the books of the shared tables are not in order; finalize again");
+            }
+        }
         if let Some(lease) = lease
             && let Err(error) = lease.release().await
         {
@@ -161,25 +171,29 @@ impl Finalizer<'_> {
         self.cluster.lease(options).await.map(Some).map_err(|error| fault::of_cluster(&error))
     }
 
-    async fn run_held(&self) -> Result<Verdict, Fault> {
-        match self.wait().await? {
+    async fn run_held(&self, seat: Option<&Seat>) -> Result<Verdict, Fault> {
+        let results = match self.wait().await? {
             wait::Waited::Decided(verdict) => return Ok(verdict),
             wait::Waited::Failed(faults) => return self.fail(faults, Vec::new()).await,
-            wait::Waited::Finished => {}
-        }
-        let jobs: Vec<JobId> = (0..self.plan.jobs).map(JobId).collect();
-        let results = self.ledger.results(&jobs).await.map_err(|error| fault::of_ledger(&error))?;
+            wait::Waited::Finished(results) => results,
+        };
+        Step::JobsFinished.reached();
         let totals = fold::fold(self.plan, &results);
+        Step::ResultsFolded.reached();
         if let Some(fault) = fold::too_many_rejected(self.plan, &totals) {
             return self.fail(vec![fault], Vec::new()).await;
         }
-        let (reports, faults) = verify::tables(self, &totals, &results).await?;
+        let (reports, faults) = verify::tables(self, seat, &totals, &results).await?;
         if !faults.is_empty() {
             return self.fail(faults, reports).await;
         }
+        Step::TablesVerified.reached();
         verify::rebase(self, &totals).await?;
+        Step::IdsRebased.reached();
         verify::analyze(self).await?;
+        Step::TablesAnalyzed.reached();
         self.normal_mode().await?;
+        Step::ModeRestored.reached();
         self.decide(self.complete(reports)).await
     }
 

@@ -1,9 +1,9 @@
 //! The end of an import by SQL: the server answers for the rows it took, so there is nothing to compare,
 //! rebase or analyze. The jobs' counts are folded, the outcome is decided, and the books go.
 
-use th_connect::fault;
+use th_env::Step;
 use th_errors::{Code, Fault};
-use th_ledger::{Backend, JobId, JobResult, Outcome, Plan, PlannedTable, TableReport, Verdict};
+use th_ledger::{Backend, Outcome, Plan, PlannedTable, TableReport, Verdict};
 use th_mysql::{Books, Server};
 
 use crate::fold::TableTotal;
@@ -20,53 +20,48 @@ impl Finalizer<'_, Server> {
         // After the verdict, whoever decided it: who dies between them leaves books that say nothing wrong.
         if matches!(verdict.outcome, Outcome::Complete(_)) && !self.keeps_books() {
             let books = Books::new(&sql.books_schema, &sql.books);
-            if let Err(error) = books.close(self.cluster).await {
+            if let Err(error) = books.close(self.cluster, self.ledger.display()).await {
                 tracing::warn!(%error, schema = %sql.books_schema, "the import's books cannot be removed from the target; drop them by hand");
             }
+            Step::BooksClosed.reached();
         }
         Ok(verdict)
     }
 
     async fn outcome(&self) -> Result<Verdict, Fault> {
-        match self.wait().await? {
+        let results = match self.wait().await? {
             wait::Waited::Decided(verdict) => return Ok(verdict),
             wait::Waited::Failed(faults) => return self.decide(self.failed(faults, Vec::new())).await,
-            wait::Waited::Finished => {}
-        }
-        let jobs: Vec<JobId> = (0..self.plan.jobs).map(JobId).collect();
-        let results = self.ledger.results(&jobs).await.map_err(|error| fault::of_ledger(&error))?;
+            wait::Waited::Finished(results) => results,
+        };
+        Step::JobsFinished.reached();
         let totals = fold::fold(self.plan, &results);
-        let reports = self.reports(&totals, &results);
+        Step::ResultsFolded.reached();
+        let reports = self.reports(&totals);
         let too_many =
-            fold::too_many_rejected(self.plan, &totals).or_else(|| too_many_conflicts(self.plan, &results));
+            fold::too_many_rejected(self.plan, &totals).or_else(|| too_many_conflicts(self.plan, &totals));
         if let Some(found) = too_many {
             return self.decide(self.failed(vec![found], reports)).await;
         }
         self.decide(self.complete(reports)).await
     }
 
-    fn reports(&self, totals: &[TableTotal], results: &[JobResult]) -> Vec<TableReport> {
+    fn reports(&self, totals: &[TableTotal]) -> Vec<TableReport> {
         let now = self.env.now_micros();
-        let conflicts = |table: usize| {
-            results
-                .iter()
-                .filter(|result| result.table as usize == table)
-                .map(|result| result.conflicts)
-                .sum()
-        };
-        let report = |(number, (planned, total)): (usize, (&PlannedTable, &TableTotal))| TableReport {
+        let report = |(planned, total): (&PlannedTable, &TableTotal)| TableReport {
             db: planned.db.clone(),
             name: planned.name.clone(),
             rows: total.rows,
             rejected: total.rejected,
-            replaced: conflicts(number),
+            replaced: total.conflicts,
             expected: total.expected,
             found: None,
             verdict: WRITTEN.to_owned(),
+            peers: Vec::new(),
             seconds: if total.started_micros > 0 { (now - total.started_micros) as f64 / 1e6 } else { 0.0 },
             source_bytes: total.source_bytes,
         };
-        self.plan.tables.iter().zip(totals).enumerate().map(report).collect()
+        self.plan.tables.iter().zip(totals).map(report).collect()
     }
 
     /// `checkpoint.keep-after-success`: `remove` and `false` are the default.
@@ -76,8 +71,8 @@ impl Finalizer<'_, Server> {
 }
 
 /// The fault of an import whose rows met more equal keys than they may.
-fn too_many_conflicts(plan: &Plan, results: &[JobResult]) -> Option<Fault> {
-    let conflicts: u64 = results.iter().map(|result| result.conflicts).sum();
+fn too_many_conflicts(plan: &Plan, totals: &[TableTotal]) -> Option<Fault> {
+    let conflicts: u64 = totals.iter().map(|total| total.conflicts).sum();
     (conflicts > plan.conflict.threshold).then(|| {
         Fault::new(
             Code::DuplicateKeys,

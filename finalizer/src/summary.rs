@@ -2,6 +2,8 @@
 
 use th_ledger::{Outcome, TableReport, Verdict};
 
+use crate::sharing::LEFT;
+
 /// The verdict of a table whose rows the server took.
 pub(crate) const WRITTEN: &str = "written";
 
@@ -49,6 +51,14 @@ pub fn table(verdict: &Verdict) -> String {
                 let by_sql = complete.tables.iter().any(|table| table.verdict == WRITTEN);
                 let named = if by_sql { "" } else { ", see conflicts/ in the ledger" };
                 text.push_str(&format!("{replaced} rows gave way to others with equal keys{named}\n"));
+            }
+            for report in complete.tables.iter().filter(|report| report.verdict == LEFT) {
+                text.push_str(&format!(
+                    "{}.{} is compared by the last import into it; others: {}\n",
+                    report.db,
+                    report.name,
+                    report.peers.join(", ")
+                ));
             }
             if rejected > 0 {
                 text.push_str(&format!("{rejected} rows were left out, see rejects/ in the ledger\n"));

@@ -7,20 +7,22 @@ use th_cluster::RebaseTo;
 use th_config::Level;
 use th_connect::{LONG_STATEMENT, fault};
 use th_errors::{Code, Fault};
-use th_ledger::{Bases, ConflictStrategy, JobResult, Pairs, PlannedTable, TableReport};
+use th_ledger::{Bases, ConflictStrategy, JobResult, Pairs, PlannedTable, Resolution, Results, TableReport};
 use th_schema::Table;
 use tracing::Instrument as _;
 
 use crate::Finalizer;
 use crate::fold::TableTotal;
 use crate::resolve::{Resolved, resolve};
+use crate::sharing::{self, Seat};
 
 /// Checks every table, and removes rows with equal keys where they go; the reports are in the plan's order.
 /// Mismatches are faults if the checksum is required, warnings if it is optional.
 pub(crate) async fn tables(
     finalizer: &Finalizer<'_>,
+    seat: Option<&Seat>,
     totals: &[TableTotal],
-    results: &[JobResult],
+    results: &Results,
 ) -> Result<(Vec<TableReport>, Vec<Fault>), Fault> {
     let concurrency = usize::try_from(finalizer.config.tidb.checksum_table_concurrency).unwrap_or(2).max(1);
     let checked: Vec<(TableReport, Option<Fault>)> =
@@ -28,7 +30,7 @@ pub(crate) async fn tables(
             .map(|((number, table), total)| {
                 let name = format!("{}.{}", table.db, table.name);
                 let import_id = finalizer.plan.import_id.as_str();
-                check(finalizer, number, table, total, results)
+                check(finalizer, seat, number, table, total, results)
                     .instrument(tracing::info_span!("verify", %import_id, table = %name))
             })
             .buffered(concurrency)
@@ -40,12 +42,12 @@ pub(crate) async fn tables(
 
 async fn check(
     finalizer: &Finalizer<'_>,
+    seat: Option<&Seat>,
     number: u32,
     planned: &PlannedTable,
     total: &TableTotal,
-    results: &[JobResult],
+    results: &Results,
 ) -> Result<(TableReport, Option<Fault>), Fault> {
-    let level = finalizer.config.post_restore.checksum;
     let table = Arc::new(table(planned)?);
     let mut report = TableReport {
         db: planned.db.clone(),
@@ -56,37 +58,16 @@ async fn check(
         expected: total.expected,
         found: None,
         verdict: "not checked".to_owned(),
+        peers: Vec::new(),
         seconds: 0.0,
         source_bytes: total.source_bytes,
     };
-    let checksum = async || match level {
-        Level::Off => Ok(None),
-        _ => th_connect::table_checksum(finalizer.cluster, &table).await.map(Some),
-    };
-    report.found = checksum().await?;
-    let mut found_fault = None;
-    if may_conflict(finalizer, planned, total, report.found) {
-        let of_table: Vec<JobResult> =
-            results.iter().filter(|result| result.table == number).cloned().collect();
-        match resolve(finalizer, number, (planned, &table), &of_table).await? {
-            Resolved::Nothing => {}
-            Resolved::Removed(resolution) => {
-                report.rows = report.rows.saturating_sub(resolution.removed_rows);
-                report.replaced = resolution.removed_rows;
-                report.expected.remove(resolution.removed);
-                report.found = checksum().await?;
-            }
-            Resolved::Refused(fault) => {
-                report.verdict = "conflicts".to_owned();
-                found_fault = Some(fault);
-            }
+    let found_fault = match seat {
+        Some(seat) => {
+            sharing::check(finalizer, seat, (number, planned, &table), (total, results), &mut report).await?
         }
-    }
-    if let Some(found) = report.found
-        && found_fault.is_none()
-    {
-        found_fault = compare(&mut report, found).filter(|_| level == Level::Required);
-    }
+        None => check_alone(finalizer, (number, planned, &table), (total, results), &mut report).await?,
+    };
     if total.started_micros > 0 {
         report.seconds = (finalizer.env.now_micros() - total.started_micros) as f64 / 1e6;
     }
@@ -95,6 +76,54 @@ async fn check(
         crc64 = report.expected.crc64, verdict = %report.verdict, "table"
     );
     Ok((report, found_fault))
+}
+
+/// Compares a table that nobody else writes to.
+async fn check_alone(
+    finalizer: &Finalizer<'_>,
+    (number, planned, table): (u32, &PlannedTable, &Arc<Table>),
+    (total, results): (&TableTotal, &Results),
+    report: &mut TableReport,
+) -> Result<Option<Fault>, Fault> {
+    let level = finalizer.config.post_restore.checksum;
+    let checksum = async || match level {
+        Level::Off => Ok(None),
+        _ => th_connect::table_checksum(finalizer.cluster, table).await.map(Some),
+    };
+    report.found = checksum().await?;
+    let mut found_fault = None;
+    if may_conflict(finalizer, planned, total, report.found) {
+        let of_table: Vec<JobResult> = results.of(planned.jobs.clone()).cloned().collect();
+        match resolve(finalizer, number, (planned, table), &of_table).await? {
+            Resolved::Nothing => {}
+            Resolved::Removed(resolution) => {
+                remove(report, &resolution);
+                report.found = checksum().await?;
+            }
+            Resolved::Refused(fault) => {
+                refuse(report);
+                found_fault = Some(fault);
+            }
+        }
+    }
+    if let Some(found) = report.found
+        && found_fault.is_none()
+    {
+        found_fault = compare(report, found).filter(|_| level == Level::Required);
+    }
+    Ok(found_fault)
+}
+
+/// Takes the rows that gave way to others out of what the table must hold.
+pub(crate) fn remove(report: &mut TableReport, resolution: &Resolution) {
+    report.rows = report.rows.saturating_sub(resolution.removed_rows);
+    report.replaced = resolution.removed_rows;
+    report.expected.remove(resolution.removed);
+}
+
+/// The table has rows with equal keys that it must not have.
+pub(crate) fn refuse(report: &mut TableReport) {
+    "conflicts".clone_into(&mut report.verdict);
 }
 
 /// Whether rows may have equal keys: a job has met some, or TiKV holds fewer pairs than were encoded. Without a
@@ -116,7 +145,7 @@ fn may_conflict(
 }
 
 /// Sets the verdict; a mismatch is a fault.
-fn compare(report: &mut TableReport, found: Pairs) -> Option<Fault> {
+pub(crate) fn compare(report: &mut TableReport, found: Pairs) -> Option<Fault> {
     let expected = report.expected;
     if found == expected {
         report.verdict = "verified".to_owned();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use th_connect::fault;
 use th_errors::{Code, Fault};
-use th_ledger::{REPORT_EVERY, Verdict};
+use th_ledger::{REPORT_EVERY, Results, Verdict};
 
 use crate::Finalizer;
 use crate::workers::Workers;
@@ -18,7 +18,7 @@ const LISTEN_AFTER: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(crate) enum Waited {
     /// Every job has a result.
-    Finished,
+    Finished(Results),
     /// The import cannot succeed any more.
     Failed(Vec<Fault>),
     /// Another finalizer was faster.
@@ -28,6 +28,7 @@ pub(crate) enum Waited {
 /// What is remembered between two looks.
 struct Waiting {
     finished: usize,
+    results: Results,
     last_change: i64,
     last_listened: i64,
     workers: Workers,
@@ -57,16 +58,18 @@ impl<T> Finalizer<'_, T> {
     pub(crate) async fn wait(&self) -> Result<Waited, Fault> {
         let mut waiting = Waiting {
             finished: usize::MAX,
+            results: Results::default(),
             last_change: self.env.now_micros(),
             last_listened: 0,
             workers: Workers::default(),
             warned: false,
         };
         loop {
-            let finished = match self.look().await? {
-                Ok(waited) => return Ok(waited),
-                Err(finished) => finished,
-            };
+            let looked = self.env.now_micros();
+            if let Some(waited) = self.look(&mut waiting.results).await? {
+                return Ok(waited);
+            }
+            let finished = waiting.results.len();
             if self.once {
                 return Err(self.not_finished(finished).await?);
             }
@@ -78,15 +81,17 @@ impl<T> Finalizer<'_, T> {
             if let Some(faults) = self.stalled(&mut waiting).await? {
                 return Ok(Waited::Failed(faults));
             }
-            self.env.sleep(self.poll, "jobs are not finished").await;
+            // A long list is not looked at all the time.
+            let pause = self.poll.max(between(looked, self.env.now_micros()) * 4);
+            self.env.sleep(pause, "jobs are not finished").await;
         }
     }
 
-    /// One look at the ledger: how the waiting ends, or (`Err`) how many jobs are finished.
-    async fn look(&self) -> Result<Result<Waited, usize>, Fault> {
+    /// One look at the ledger: reads what is new, and says how the waiting ends if it does.
+    async fn look(&self, results: &mut Results) -> Result<Option<Waited>, Fault> {
         let ledger = |error| fault::of_ledger(&error);
         if let Some(verdict) = self.ledger.verdict().await.map_err(ledger)? {
-            return Ok(Ok(Waited::Decided(verdict)));
+            return Ok(Some(Waited::Decided(verdict)));
         }
         let failed = self.ledger.failed_jobs().await.map_err(ledger)?;
         if !failed.is_empty() {
@@ -94,10 +99,14 @@ impl<T> Finalizer<'_, T> {
             for job in failed.into_iter().take(20) {
                 faults.extend(self.ledger.failure(job).await.map_err(ledger)?.map(|failure| failure.fault));
             }
-            return Ok(Ok(Waited::Failed(faults)));
+            return Ok(Some(Waited::Failed(faults)));
         }
-        let finished = self.ledger.finished_jobs().await.map_err(ledger)?.len();
-        Ok(if finished >= self.plan.jobs as usize { Ok(Waited::Finished) } else { Err(finished) })
+        let jobs = self.plan.jobs;
+        results.read_new(self.ledger, jobs).await.map_err(ledger)?;
+        if let Err(error) = results.fold(self.ledger, jobs).await {
+            tracing::warn!(%error, "results cannot be joined; whoever reads them takes longer");
+        }
+        Ok((results.len() >= jobs as usize).then(|| Waited::Finished(std::mem::take(results))))
     }
 
     /// What is missing, for whoever does not wait.

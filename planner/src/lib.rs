@@ -14,6 +14,7 @@ mod failure;
 pub mod jobs;
 mod probe;
 mod schemas;
+mod sharing;
 mod sql;
 mod statement;
 
@@ -30,16 +31,18 @@ use th_codec::Encoder;
 use th_config::Config;
 use th_connect::{Target as Opened, fault};
 use th_dump::{Dump, Store, TableFiles};
-use th_env::Env;
+use th_env::{Env, Step};
 use th_errors::{Code, Fault};
 use th_job::encoder_options;
 use th_ledger::{
     Backend, ConflictPolicy, ConflictStrategy, FORMAT, Job, JobId, Ledger, Outcome, Pairs, Plan,
-    PlannedTable, Session, Target,
+    PlannedTable, Session, Shared, Target,
 };
 use th_queue::Queue;
 use th_schema::Table;
 use tracing::Instrument as _;
+
+use crate::sharing::Sharing;
 
 /// Time in which workers should begin.
 const UNTIL_WORKERS: Duration = Duration::from_hours(2);
@@ -171,6 +174,7 @@ impl<T> Planner<'_, T> {
         for (path, reason) in &dump.ignored {
             tracing::info!(path, reason, "ignored");
         }
+        Step::Listed.reached();
         tracing::info!(
             tables = dump.tables.len(),
             files = dump.tables.iter().map(|table| table.data.len()).sum::<usize>(),
@@ -246,6 +250,7 @@ impl<T> Planner<'_, T> {
             })
             .collect();
         self.queue.send(&bodies).await.map_err(|error| fault::of_queue(&error))?;
+        Step::Enqueued.reached();
         tracing::info!(jobs = bodies.len(), queue = self.queue.name(), "jobs enqueued");
         Ok(())
     }
@@ -286,27 +291,40 @@ impl Planner<'_> {
     }
 
     async fn make(&self) -> Result<Plan, Fault> {
+        let mut sharing = self.sharing()?;
+        let made = self.make_shared(&mut sharing).await;
+        if let (Err(_), Some(sharing)) = (&made, sharing) {
+            sharing.leave_unplanned().await;
+        }
+        made
+    }
+
+    async fn make_shared(&self, sharing: &mut Option<Sharing>) -> Result<Plan, Fault> {
         let mut read = th_connect::read_options(self.config)?;
-        let dump = self.discover().await?;
+        let mut dump = self.discover().await?;
         let tidb = self.tidb()?;
         self.check_before_plan(&dump).await?;
         let version = tidb.version().await.map_err(|error| fault::of_cluster(&error))?;
         schemas::create(self, tidb, &dump).await?;
+        Step::SchemasMade.reached();
         let session = self.session(tidb).await?;
         read.time_zone.clone_from(&session.time_zone);
         let mut tables = Vec::with_capacity(dump.tables.len());
-        let mut jobs = Vec::new();
+        let mut made = jobs::Jobs::default();
         let sizes = jobs::JobSize::choose(self.config.thunderhead.job_size.0, &dump);
-        for files in &dump.tables {
+        let source_bytes = dump.tables.iter().map(TableFiles::size).sum();
+        for files in std::mem::take(&mut dump.tables) {
             let span = tracing::info_span!("table", import_id = %self.import_id, table = %format!("{}.{}", files.db, files.table));
-            let planning = self.plan_table(files, &session, &read, sizes, tables.len(), &mut jobs);
+            let planning = self.plan_table(files, &session, &read, sizes, tables.len(), &mut made, sharing);
             let planned = planning.instrument(span).await?;
             tables.push(planned);
         }
-        let first_commit_ts = self.give_timestamps(&mut jobs).await?;
+        let first_commit_ts = self.give_timestamps(&mut made.jobs).await?;
+        Step::TimestampsGiven.reached();
         let conflict = self.conflict_policy();
         if conflict.strategy == ConflictStrategy::Replace {
             self.hold_versions(first_commit_ts).await?;
+            Step::VersionsHeld.reached();
         }
         let plan = Plan {
             format: FORMAT,
@@ -325,13 +343,21 @@ impl Planner<'_> {
             max_rejected: self.config.max_type_errors(),
             conflict,
             first_commit_ts,
-            source_bytes: dump.tables.iter().map(TableFiles::size).sum(),
+            shared: sharing.is_some().then(|| Shared { books_schema: self.config.checkpoint.schema.clone() }),
+            source_bytes,
             tables,
-            jobs: jobs.len() as u32,
+            jobs: made.jobs.len() as u32,
+            attempt: self.env.uuid(),
         };
-        self.ledger.write_plan(&plan, &jobs).await.map_err(|error| fault::of_ledger(&error))?;
+        if let Some(sharing) = sharing {
+            sharing.begin_writing().await?;
+        }
+        let written = self.ledger.write_plan(&plan, &made.jobs, &made.cut_files).await;
+        written.map_err(|error| fault::of_ledger(&error))?;
+        Step::PlanWritten.reached();
         tracing::info!(import = %plan.import_id, tables = plan.tables.len(), jobs = plan.jobs, "plan written");
         schemas::create_views(self, tidb, &dump).await?;
+        Step::ViewsMade.reached();
         Ok(plan)
     }
 
@@ -387,14 +413,15 @@ impl Planner<'_> {
 
     async fn plan_table(
         &self,
-        files: &TableFiles,
+        files: TableFiles,
         session: &Session,
         read: &th_dump::ReadOptions,
         sizes: jobs::JobSize,
         number: usize,
-        jobs: &mut Vec<Job>,
+        made: &mut jobs::Jobs,
+        sharing: &mut Option<Sharing>,
     ) -> Result<PlannedTable, Fault> {
-        let (db, name) = (files.db.as_str(), files.table.as_str());
+        let (db, name) = (&files.db.clone(), &files.table.clone());
         let tidb = self.tidb()?;
         let json =
             tidb.table_info(db, name).await.map_err(|error| fault::of_cluster(&error).of_table(db, name))?;
@@ -404,15 +431,26 @@ impl Planner<'_> {
         let mut encoder = Encoder::new(Arc::clone(&table), encoder_options(session)?)
             .map_err(|error| fault::of_plan(&error, db, name))?;
         let ignored_columns = self.ignored_columns(db, name);
-        let before = if files.data.is_empty() { Pairs::default() } else { self.found_before(&table).await? };
-        let columns = probe::source_columns(self.source, files, read, &ignored_columns).await?;
-        self.fit_columns(files, &mut encoder, &columns, &ignored_columns)?;
-        let next = tidb.next_ids(db, name).await.map_err(|error| fault::of_cluster(&error))?;
-        let first_base = next.iter().map(|id| id.next.saturating_sub(1)).max().unwrap_or(0);
+        match sharing {
+            _ if files.data.is_empty() => {}
+            Some(sharing) => sharing.join(self, &table).await?,
+            None => self.check_alone(&table).await?,
+        }
+        let columns = probe::source_columns(self.source, &files, read, &ignored_columns).await?;
+        self.fit_columns(&files, &mut encoder, &columns, &ignored_columns)?;
+        let first_base = match sharing {
+            // Known once it is known how many are wanted.
+            Some(_) => 0,
+            None => {
+                let next = tidb.next_ids(db, name).await.map_err(|error| fault::of_cluster(&error))?;
+                next.iter().map(|id| id.next.saturating_sub(1)).max().unwrap_or(0)
+            }
+        };
         let column_count = columns.names.map_or(table.info.columns.len(), |names| names.len());
         let (piece, how) = self.cutting(sizes);
-        let splits = probe::splits(self.source, files, read, piece, how).await?;
-        let first_job = jobs.len() as u32;
+        let splits = probe::splits(self.source, &files, read, piece, how).await?;
+        let source_bytes = files.size();
+        let (first_job, first_cut_file) = (made.jobs.len() as u32, made.cut_files.len());
         let row_id_end = jobs::cut(
             self.import_id,
             number as u32,
@@ -421,23 +459,28 @@ impl Planner<'_> {
             column_count as u64,
             first_base,
             sizes,
-            jobs,
+            made,
         )
         .map_err(|error| Fault::from_error(Code::BadConfig, &error).of_table(db, name))?;
-        Ok(PlannedTable {
-            db: db.to_owned(),
-            name: name.to_owned(),
+        let mut planned = PlannedTable {
+            db: db.clone(),
+            name: name.clone(),
             info: RawValue::from_string(json).map_err(|error| {
                 Fault::new(Code::Internal, format!("the table definition is not JSON: {error}"))
                     .of_table(db, name)
             })?,
             columns: Vec::new(),
             ignored_columns,
-            source_bytes: files.size(),
-            jobs: first_job..jobs.len() as u32,
+            source_bytes,
+            jobs: first_job..made.jobs.len() as u32,
             row_id_end,
-            before,
-        })
+            before: Pairs::default(),
+        };
+        if let (Some(sharing), false) = (sharing, planned.jobs.is_empty()) {
+            let move_by = |by| made.move_row_ids(first_job as usize, first_cut_file, by);
+            sharing.reserve(&table, &mut planned, move_by).await?;
+        }
+        Ok(planned)
     }
 
     /// Whether the columns that the source names are those of the table, and the others have a value.
@@ -460,19 +503,6 @@ impl Planner<'_> {
                     .at(self.source.display(&file.path))
                     .of_table(&files.db, &files.table)
             })
-    }
-
-    /// What the target table holds already: nothing, unless `parallel-import` says that it may.
-    async fn found_before(&self, table: &Table) -> Result<Pairs, Fault> {
-        let (db, name) = (table.db.as_str(), table.info.name.original.as_str());
-        let empty = self.tidb()?.is_empty(db, name).await.map_err(|error| fault::of_cluster(&error))?;
-        if empty {
-            return Ok(Pairs::default());
-        }
-        if self.config.tikv_importer.parallel_import {
-            return th_connect::table_checksum(self.cluster, table).await;
-        }
-        Err(holds_rows(db, name))
     }
 
     /// One timestamp a job, from as few requests as PD allows: the first job has the latest, so that of pairs

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use th_playground::{Effect, Fault, RequestKind};
 use th_queue::{Queue, SqsOptions, SqsQueue, conformance};
-use th_tests::{Cloud, DEADLINE, Outcome, Running, Target, data, digests, expected};
+use th_tests::{
+    Cloud, DEADLINE, HttpEffect, HttpFault, HttpRequest, Outcome, Proxy, Running, Target, data, digests,
+    environment_of, expected,
+};
 
 /// An import that is split over processes.
 pub(crate) struct Split {
@@ -19,7 +22,7 @@ impl Split {
     }
 
     /// The same with more configuration.
-    async fn with(queue_visibility: u32, more: &str) -> Self {
+    pub(crate) async fn with(queue_visibility: u32, more: &str) -> Self {
         let (cloud, target) = (Cloud::start().await, Target::start().await);
         let source = cloud.upload(&data("dumps/sql"), "dump").await;
         let queue = cloud.queue("jobs", queue_visibility, 5).await;
@@ -177,6 +180,37 @@ async fn two_finalizers_agree() {
     assert_eq!(first.succeeded().out, second.succeeded().out);
     worker.wait().await.succeeded();
     split.verify().await;
+}
+
+/// As with another endpoint or other credentials than the planner's: no job is lost a reception.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_cannot_read_the_source_ends_before_it_takes_a_job() {
+    let split = Split::start(30).await;
+    split.run("plan").await.succeeded();
+    let refusing =
+        HttpFault { on: HttpRequest::SourceGet, skip: 0, times: u32::MAX, effect: HttpEffect::Refuse(403) };
+    let proxy = Proxy::start(&split.cloud.endpoint(), vec![refusing]).await;
+    let mut arguments = vec!["work".to_owned()];
+    arguments.extend(split.flags.iter().cloned());
+    let refused = Running::start(&arguments, &environment_of(proxy.endpoint())).wait().await;
+    refused.failed_with("TH0002", &["s3://bucket/dump/", "permission"]);
+    assert!(!refused.err.contains("job taken"), "{}", refused.err);
+    let worker = split.spawn("work");
+    split.run("finalize").await.succeeded();
+    let worked = worker.wait().await.succeeded();
+    let again = worked.err.lines().find(|line| line.contains("job taken") && !line.contains("receives=1"));
+    assert_eq!(again, None, "a reception was lost");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queue_that_does_not_exist_is_said_at_once() {
+    let split = Split::start(30).await;
+    split.run("plan").await.succeeded();
+    let mut arguments = vec!["work".to_owned()];
+    arguments.extend(split.flags.iter().map(|flag| flag.replace("/jobs", "/no-such-queue")));
+    let refused = Running::start(&arguments, &split.cloud.environment()).wait().await;
+    refused.failed_with("TH0042", &["no-such-queue does not exist"]);
+    assert!(!refused.err.contains("trying again"), "{}", refused.err);
 }
 
 /// SQS keeps the queue's contract: each reception once, hidden, extended, given back, dead letters.

@@ -312,6 +312,30 @@ async fn a_killed_import_into_a_table_without_keys_is_resumed_exactly() {
 /// What the import relies on, in the embedded cluster as in any server: transactions that nobody sees before
 /// their end, writers that wait for each other, and keys that are kept.
 #[tokio::test(flavor = "multi_thread")]
+async fn the_embedded_cluster_has_named_locks_and_locks_by_table() {
+    let target = Target::start().await;
+    let port = target.playground.tidb_port();
+    let (mut one, mut two) = (connect(port).await, connect(port).await);
+    assert_eq!(rows::<i32>(&mut one, "SELECT GET_LOCK('a b', 0)").await, [1]);
+    assert_eq!(rows::<i32>(&mut one, "SELECT get_lock('A B', 0)").await, [1], "it is its own already");
+    assert_eq!(rows::<i32>(&mut two, "SELECT GET_LOCK('a b', 0)").await, [0]);
+    assert_eq!(rows::<Option<i32>>(&mut two, "SELECT RELEASE_LOCK('a b')").await, [None]);
+    assert_eq!(rows::<i32>(&mut one, "SELECT RELEASE_LOCK('a b')").await, [1]);
+    assert_eq!(rows::<i32>(&mut two, "SELECT GET_LOCK('a b', 0)").await, [0], "it was taken twice");
+    assert_eq!(rows::<i32>(&mut two, "SELECT GET_LOCK('c', 0)").await, [1], "another name");
+    // It ends with its session.
+    one.disconnect().await.expect("an end");
+    assert_eq!(rows::<i32>(&mut two, "SELECT GET_LOCK('a b', 30)").await, [1]);
+
+    let mut one = connect(port).await;
+    run(&mut one, &["CREATE DATABASE x", "CREATE TABLE x.t (id INT)", "CREATE TABLE x.u (id INT)"]).await;
+    run(&mut one, &["BEGIN", "SELECT id FROM x.t FOR UPDATE"]).await;
+    // Whoever writes to another table does not wait.
+    run(&mut two, &["INSERT INTO x.u VALUES (1)"]).await;
+    run(&mut one, &["COMMIT"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_embedded_cluster_has_transactions() {
     let target = Target::start().await;
     let port = target.playground.tidb_port();

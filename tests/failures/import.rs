@@ -6,14 +6,8 @@ use std::path::Path;
 use th_config::Config;
 use th_env::Env;
 use th_ledger::{Outcome, Verdict};
-use th_playground::PlaygroundOptions;
 use th_tests::{Digest, Target, digests};
 use thunderhead::import::{import, use_playground};
-
-/// A cluster of three stores with three replicas.
-pub(crate) async fn three_stores() -> Target {
-    Target::with(PlaygroundOptions { stores: 3, replicas: 3, ..PlaygroundOptions::default() }).await
-}
 
 /// The configuration of an import of `source`: small regions and pieces, so that there are several.
 pub(crate) fn config(target: &Target, source: &Path, ingest: &str) -> Config {
@@ -61,26 +55,4 @@ fn of_verdict(verdict: &Verdict) -> String {
 /// What SQL reads back.
 pub(crate) async fn read_back(target: &Target) -> BTreeMap<String, Digest> {
     digests(target.playground.tidb_port()).await
-}
-
-/// State of ours that the cluster still holds: nothing, when an import has ended.
-pub(crate) async fn left_behind(target: &Target) -> String {
-    let url = format!("http://{}/playground/state", target.playground.pd_addr());
-    let state: serde_json::Value =
-        reqwest::get(url).await.expect("the cluster answers").json().await.expect("JSON");
-    let pd = &state["pd"];
-    let mut left: Vec<String> = Vec::new();
-    for (what, list, ours) in [
-        ("import mode", &state["import_mode_stores"], 0),
-        ("label rules", &pd["label_rules"], 0),
-        ("paused schedulers", &pd["paused_schedulers"], 0),
-        ("temporary configuration", &pd["ttl_config"], 0),
-        // The garbage collector's own.
-        ("safe points", &pd["safe_points"], 1),
-    ] {
-        if list.as_array().map_or(usize::MAX, Vec::len) != ours {
-            left.push(format!("{what} {list}"));
-        }
-    }
-    left.join(", ")
 }

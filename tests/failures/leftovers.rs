@@ -2,12 +2,11 @@
 
 use th_cluster::{Cluster, ClusterOptions, LeaseOptions, Leftovers};
 use th_env::Env;
-
-use crate::import;
+use th_tests::Target;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_dead_process_held_is_found_by_name_and_given_back() {
-    let target = import::three_stores().await;
+    let target = Target::three_stores().await;
     let cluster = Cluster::connect(Env::seeded(1), ClusterOptions::new([target.playground.pd_addr()]))
         .await
         .expect("the cluster answers");
@@ -21,9 +20,9 @@ async fn what_a_dead_process_held_is_found_by_name_and_given_back() {
     assert_eq!(found.label_rules, ["thunderhead/i7/worker"]);
     assert_eq!(found.safe_points, ["thunderhead-i7-worker"]);
     assert!(find(Some("i8")).await.is_empty());
-    assert!(import::left_behind(&target).await.contains("import mode [1,2,3]"));
+    assert!(target.left_behind().await.contains("import mode [1,2,3]"));
     let left = found.restore(&cluster.pd, &cluster.tikv, None, true).await.expect("all is given back");
     assert_eq!(left, Leftovers::default());
-    assert_eq!(import::left_behind(&target).await, "");
+    assert_eq!(target.left_behind().await, "");
     target.playground.shutdown().await;
 }

@@ -12,9 +12,9 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use th_env::Env;
 use th_playground::{Effect, Fault, RequestKind};
-use th_tests::Digest;
+use th_tests::{Digest, Target, small_dump};
 
-use crate::{dump, import};
+use crate::import;
 
 /// Time one import may take.
 const DEADLINE: Duration = Duration::from_secs(90);
@@ -110,7 +110,7 @@ async fn run(
     source: &Path,
     expected: &BTreeMap<String, Digest>,
 ) -> Result<(), String> {
-    let target = import::three_stores().await;
+    let target = Target::three_stores().await;
     let faults = target.playground.faults();
     let Cell { on, skip, times, effect, .. } = cell.clone();
     faults.add(Fault { on, region: None, store: None, skip, times, effect });
@@ -128,7 +128,7 @@ async fn run(
         return Err(format!("store {store} would have panicked"));
     }
     faults.clear();
-    let left = import::left_behind(&target).await;
+    let left = target.left_behind().await;
     if !left.is_empty() {
         return Err(format!("left behind: {left}"));
     }
@@ -153,13 +153,13 @@ async fn every_fault_at_every_point() {
 
 async fn matrix(chosen: impl Fn(u64, &Cell) -> bool) {
     let folder = tempfile::tempdir().expect("a folder");
-    dump::write(folder.path());
-    let target = import::three_stores().await;
+    small_dump::write(folder.path());
+    let target = Target::three_stores().await;
     let outcome = import::run(&target, folder.path(), "write", Env::seeded(0)).await;
     assert_eq!(outcome, "verified", "without a fault");
     let expected = import::read_back(&target).await;
     let rows: Vec<(&str, u64)> = expected.iter().map(|(name, digest)| (name.as_str(), digest[0])).collect();
-    assert_eq!(rows, dump::TABLES);
+    assert_eq!(rows, small_dump::TABLES);
     target.playground.shutdown().await;
 
     let cells: Vec<(u64, Cell)> = (1..).zip(cells()).filter(|(seed, cell)| chosen(*seed, cell)).collect();

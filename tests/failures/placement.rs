@@ -2,12 +2,11 @@
 
 use th_cluster::{Cluster, ClusterOptions, SplitOptions};
 use th_env::Env;
-
-use crate::import;
+use th_tests::Target;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_regions_are_spread_evenly_over_three_stores() {
-    let target = import::three_stores().await;
+    let target = Target::three_stores().await;
     let cluster = Cluster::connect(Env::seeded(1), ClusterOptions::new([target.playground.pd_addr()]))
         .await
         .expect("the cluster answers");

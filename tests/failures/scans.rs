@@ -1,9 +1,9 @@
 //! Both ways of making files give the same pairs.
 
 use th_env::Env;
-use th_tests::Target;
+use th_tests::{Target, small_dump};
 
-use crate::{dump, import};
+use crate::import;
 
 /// Every pair of every table of `f`, keys without the table's id.
 async fn pairs(target: &Target) -> Vec<(Vec<u8>, Vec<u8>)> {
@@ -39,17 +39,17 @@ async fn pairs(target: &Target) -> Vec<(Vec<u8>, Vec<u8>)> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn write_and_upload_give_the_same_pairs() {
     let folder = tempfile::tempdir().expect("a folder");
-    dump::write(folder.path());
+    small_dump::write(folder.path());
     let mut found = Vec::new();
     for (ingest, seed) in [("write", 1), ("upload", 2)] {
-        let target = import::three_stores().await;
+        let target = Target::three_stores().await;
         assert_eq!(import::run(&target, folder.path(), ingest, Env::seeded(seed)).await, "verified");
         found.push(pairs(&target).await);
         target.playground.shutdown().await;
     }
     // A record of each row, and an entry of each index.
-    let records: u64 = dump::TABLES.iter().map(|(_, rows)| rows).sum();
-    let entries = dump::WIDE_ROWS + dump::SMALL_ROWS;
+    let records: u64 = small_dump::TABLES.iter().map(|(_, rows)| rows).sum();
+    let entries = small_dump::WIDE_ROWS + small_dump::SMALL_ROWS;
     assert_eq!(found[0].len() as u64, records + entries);
     assert_eq!(found[0].len(), found[1].len());
     let different = found[0].iter().zip(&found[1]).find(|(written, uploaded)| written != uploaded);

@@ -45,14 +45,7 @@ impl Cloud {
 
     /// What a process needs in its environment.
     pub fn environment(&self) -> Vec<(&'static str, String)> {
-        vec![
-            ("AWS_ENDPOINT_URL", self.endpoint()),
-            ("AWS_ENDPOINT", self.endpoint()),
-            ("AWS_ALLOW_HTTP", "true".to_owned()),
-            ("AWS_ACCESS_KEY_ID", "test".to_owned()),
-            ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
-            ("AWS_REGION", "us-east-1".to_owned()),
-        ]
+        environment_of(&self.endpoint())
     }
 
     /// Makes a queue with a dead-letter queue, and returns its URL. Times are in seconds.
@@ -101,6 +94,29 @@ impl Cloud {
             .expect("a client")
     }
 
+    /// Sends a message, which nobody sees for `delay` seconds.
+    pub async fn send(&self, queue: &str, body: &str, delay: u32) {
+        let message = self.sqs.send_message().queue_url(queue).message_body(body);
+        message.delay_seconds(delay.cast_signed()).send().await.expect("a message");
+    }
+
+    /// An object of the bucket, if it is there.
+    pub async fn read(&self, key: &str) -> Option<Vec<u8>> {
+        let found = self.bucket().get(&object_store::path::Path::from(key)).await.ok()?;
+        Some(found.bytes().await.expect("the object's bytes").to_vec())
+    }
+
+    /// Writes an object of the bucket.
+    pub async fn write(&self, key: &str, body: Vec<u8>) {
+        let key = object_store::path::Path::from(key);
+        self.bucket().put(&key, PutPayload::from(body)).await.expect("an upload");
+    }
+
+    /// Removes an object of the bucket.
+    pub async fn remove(&self, key: &str) {
+        self.bucket().delete(&object_store::path::Path::from(key)).await.expect("the object is removed");
+    }
+
     /// Copies a folder's files to a prefix of the bucket, and returns the URL.
     pub async fn upload(&self, folder: &Path, prefix: &str) -> String {
         let bucket = self.bucket();
@@ -126,6 +142,20 @@ impl Drop for Cloud {
             eprintln!("the local cloud on port {} still runs", self.port);
         }
     }
+}
+
+/// What a process needs in its environment to find the cloud at an endpoint.
+pub fn environment_of(endpoint: &str) -> Vec<(&'static str, String)> {
+    [
+        ("AWS_ENDPOINT_URL", endpoint),
+        ("AWS_ENDPOINT", endpoint),
+        ("AWS_ALLOW_HTTP", "true"),
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+        ("AWS_REGION", "us-east-1"),
+    ]
+    .map(|(name, value)| (name, value.to_owned()))
+    .to_vec()
 }
 
 fn folder() -> PathBuf {

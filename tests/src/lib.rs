@@ -5,15 +5,21 @@ mod cloud;
 mod digest;
 mod mariadb;
 mod process;
+mod proxy;
+pub mod small_dump;
+mod wide_bucket;
 
 use std::path::{Path, PathBuf};
 
+use th_env::Env;
 use th_playground::{Playground, PlaygroundOptions};
 
-pub use cloud::Cloud;
+pub use cloud::{Cloud, environment_of};
 pub use digest::{Digest, connect, digests, digests_in, expected};
 pub use mariadb::MariaDb;
-pub use process::{DEADLINE, Outcome, Running, program, run_on_small_disk, run_program, run_under};
+pub use process::{DEADLINE, Memory, Outcome, Running, program, run_on_small_disk, run_program, run_under};
+pub use proxy::{HttpEffect, HttpFault, HttpRequest, Proxy};
+pub use wide_bucket::WideBucket;
 
 /// A file or folder of the test data.
 pub fn data(path: &str) -> PathBuf {
@@ -24,6 +30,8 @@ pub fn data(path: &str) -> PathBuf {
 pub struct Target {
     /// The cluster.
     pub playground: Playground,
+    /// Its clock.
+    pub env: Env,
     /// The test's own folder.
     pub folder: tempfile::TempDir,
 }
@@ -34,10 +42,17 @@ impl Target {
         Self::with(PlaygroundOptions::default()).await
     }
 
+    /// Starts a cluster of three stores with three replicas.
+    pub async fn three_stores() -> Self {
+        Self::with(PlaygroundOptions { stores: 3, replicas: 3, ..PlaygroundOptions::default() }).await
+    }
+
     /// Starts a cluster.
     pub async fn with(options: PlaygroundOptions) -> Self {
+        let env = Env::real();
         Self {
-            playground: Playground::start(options).await.expect("the playground starts"),
+            playground: Playground::start_in(options, env.clone()).await.expect("the playground starts"),
+            env,
             folder: tempfile::tempdir().expect("a folder"),
         }
     }
@@ -71,9 +86,41 @@ impl Target {
         process::run(&process::program(), &self.arguments(command, source, more), &[]).await
     }
 
+    /// The same with a source among the flags.
+    pub async fn import_from(&self, more: &[&str]) -> Outcome {
+        self.import(Path::new(""), more).await
+    }
+
     /// Starts the same import and does not wait for it.
     pub fn start_import(&self, source: &Path, more: &[&str]) -> Running {
-        Running::start(&self.arguments("import", source, more), &[])
+        self.start_import_in(source, more, &[])
+    }
+
+    /// The same with more in the environment.
+    pub fn start_import_in(&self, source: &Path, more: &[&str], environment: &[(&str, String)]) -> Running {
+        Running::start(&self.arguments("import", source, more), environment)
+    }
+
+    /// State of ours that the cluster still holds, in words: nothing, when an import has ended.
+    pub async fn left_behind(&self) -> String {
+        let url = format!("http://{}/playground/state", self.playground.pd_addr());
+        let state: serde_json::Value =
+            reqwest::get(url).await.expect("the cluster answers").json().await.expect("JSON");
+        let pd = &state["pd"];
+        let mut left: Vec<String> = Vec::new();
+        for (what, list, ours) in [
+            ("import mode", &state["import_mode_stores"], 0),
+            ("label rules", &pd["label_rules"], 0),
+            ("paused schedulers", &pd["paused_schedulers"], 0),
+            ("temporary configuration", &pd["ttl_config"], 0),
+            // The garbage collector's own.
+            ("safe points", &pd["safe_points"], 1),
+        ] {
+            if list.as_array().map_or(usize::MAX, Vec::len) != ours {
+                left.push(format!("{what} {list}"));
+            }
+        }
+        left.join(", ")
     }
 
     /// How many jobs have their result in the ledger.

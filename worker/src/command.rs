@@ -12,7 +12,7 @@ use th_queue::VisibilityOptions;
 use th_status::Site;
 use tracing::Instrument as _;
 
-use crate::{Assignment, Progress, Resources, Stop, watch_for_notices};
+use crate::{Assignment, Progress, Resources, Stop, probe, watch_for_notices};
 
 /// Takes jobs of an import until it is over.
 #[derive(Debug, Clone, Args)]
@@ -44,6 +44,7 @@ pub async fn run(args: WorkArgs, env: Env) -> Result<(), Fault> {
         &config.mydumper.data_source_dir
     };
     let source = th_connect::source(source_url)?;
+    probe::source(&plan, &ledger, &source).await?;
     let target = th_connect::target(&config, Some(&plan), false, &env).await?;
     let queue = th_connect::queue(&config).await;
     let stop = Stop::default();
@@ -66,7 +67,6 @@ pub fn resources(config: &Config, sort_dir: &Path) -> Resources {
         slots: th_connect::slots(config),
         sort_memory: own.sort_memory.0,
         disk_quota: config.tikv_importer.disk_quota.map(|quota| quota.0),
-        piece_bytes: own.piece_size.0,
         visibility: VisibilityOptions { visibility: own.queue_visibility.0, stall: own.stall_timeout.0 },
         max_receives: own.max_receives,
     }

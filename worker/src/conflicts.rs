@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use th_connect::fault;
 use th_errors::{Code, Fault};
+use th_ingest::Duplicates;
 use th_job::index_name;
 use th_ledger::{Conflict, ConflictPolicy, ConflictStrategy, Job};
 use th_sorter::Duplicate;
@@ -38,15 +39,8 @@ pub(crate) struct Collisions {
     lines: String,
 }
 
-impl Collisions {
-    pub(crate) fn new(import: &Import, job: &Job) -> Result<Self, Fault> {
-        let (_, table) = import.table(job.table)?;
-        let policy = import.plan.conflict;
-        let keys_of_row = table.info.indexes.len() as u64 + 1;
-        Ok(Self { policy, limit: policy.threshold.saturating_mul(keys_of_row), ..Self::default() })
-    }
-
-    pub(crate) fn add(&mut self, found: &Duplicate<'_>) {
+impl Duplicates for Collisions {
+    fn add(&mut self, found: &Duplicate<'_>) {
         self.count += 1;
         if self.first.len() < MOST_RECORDED {
             self.first.push(Collision { key: found.key.to_vec(), first: found.first, second: found.second });
@@ -60,6 +54,15 @@ impl Collisions {
             }
             self.lines.push('\n');
         }
+    }
+}
+
+impl Collisions {
+    pub(crate) fn new(import: &Import, job: &Job) -> Result<Self, Fault> {
+        let (_, table) = import.table(job.table)?;
+        let policy = import.plan.conflict;
+        let keys_of_row = table.info.indexes.len() as u64 + 1;
+        Ok(Self { policy, limit: policy.threshold.saturating_mul(keys_of_row), ..Self::default() })
     }
 
     /// Leaves the collisions in the ledger.

@@ -2,23 +2,16 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
-use th_cluster::{
-    Cluster, ImportLease, IngestMode, IngestOptions, Ingester, LeaseOptions, PauseScope, SplitOptions,
-};
-use th_config::{Config, Ingest};
+use th_cluster::{Cluster, ImportLease, LeaseOptions, PauseScope};
+use th_config::Config;
 use th_connect::fault;
 use th_dump::Store;
 use th_env::Env;
 use th_errors::{Code, Fault};
+use th_ingest::{Delivery, Importer};
 use th_ledger::{ConflictStrategy, Ledger, Plan, PlannedTable};
 use th_schema::Table;
-
-use crate::upload::UploadBuilder;
-
-/// No region smaller than this is asked for.
-const SMALLEST_REGION: u64 = 1 << 20;
 
 /// An import that this worker works for.
 pub struct Import {
@@ -32,10 +25,8 @@ pub struct Import {
     pub source: Store,
     /// The target: PD and TiKV.
     pub cluster: Arc<Cluster>,
-    /// Ingests pieces; knows the regions met so far.
-    pub(crate) ingester: Ingester,
-    /// Bytes of pairs that make a region.
-    pub(crate) region_bytes: u64,
+    /// The way of sorted pairs into the cluster.
+    pub(crate) delivery: Delivery,
     tables: Vec<Arc<Table>>,
 }
 
@@ -72,23 +63,14 @@ impl Import {
             .collect::<Result<_, _>>()?;
         // A session that cannot be is found before any job is taken.
         th_job::context(&plan.session)?;
-        let mode = match config.thunderhead.ingest {
-            Ingest::Write => IngestMode::Write,
-            Ingest::Upload => IngestMode::Upload(Arc::new(UploadBuilder {
-                dir: sort_dir.to_owned(),
-                builds: AtomicU64::new(0),
-            })),
+        let piece_bytes = config.thunderhead.piece_size.0;
+        let delivery = if config.tikv_importer.backend == "importer" {
+            Delivery::to_importer(Importer::new(config, &cluster.pd.endpoints())?, piece_bytes, &env)
+        } else {
+            let cluster = Arc::clone(&cluster);
+            Delivery::to_cluster(config, cluster, sort_dir, &plan.import_id, piece_bytes, &env).await?
         };
-        let ingester = cluster.ingester(mode, IngestOptions::default());
-        let region_bytes = match config.tikv_importer.region_split_size.0 {
-            0 => {
-                let stores =
-                    cluster.smallest_region_config().await.map_err(|error| fault::of_cluster(&error))?;
-                stores.region_split_size.max(SMALLEST_REGION)
-            }
-            configured => configured.max(SMALLEST_REGION),
-        };
-        Ok(Self { env, plan, ledger, source, cluster, ingester, region_bytes, tables })
+        Ok(Self { env, plan, ledger, source, cluster, delivery, tables })
     }
 
     /// Takes the cluster state that an import needs, for the tables that have jobs; none if nothing is
@@ -110,27 +92,6 @@ impl Import {
             options.safe_point = Some(self.plan.first_commit_ts.saturating_sub(1));
         }
         self.cluster.lease(options).await.map(Some).map_err(|error| fault::of_cluster(&error))
-    }
-
-    /// Makes regions end at these keys, and spreads the new ones.
-    pub(crate) async fn split(&self, keys: &[Vec<u8>]) -> Result<(), Fault> {
-        let (Some(first), Some(last)) = (keys.first(), keys.last()) else { return Ok(()) };
-        let splitter = self.cluster.splitter(SplitOptions::default());
-        let ingest_fault = |error: th_cluster::ClusterError| fault::of_ingest(&error);
-        let split = splitter.split(keys).await.map_err(ingest_fault)?;
-        // The last key is the border of a region, too.
-        let end = th_cluster::keys::next(last);
-        let scattered = splitter.scatter(first, &end, &self.plan.import_id).await.map_err(ingest_fault)?;
-        tracing::info!(
-            keys = split.keys,
-            existed = split.existed,
-            regions = scattered.regions,
-            unfinished = scattered.unfinished,
-            imbalance = scattered.imbalance,
-            skipped = scattered.skipped,
-            "split and scattered"
-        );
-        Ok(())
     }
 
     /// A table of the plan.

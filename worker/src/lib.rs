@@ -6,20 +6,19 @@
 //! nobody needs; whoever repeats the job writes the same keys at the same timestamp.
 //!
 //! ```text
-//! Worker (slots) ─ receive ─▶ job::run ─▶ encode (thread) ─▶ split ─▶ merge (thread) ─▶ ingest ─▶ result
+//! Worker (slots) ─ receive ─▶ job::run ─▶ encode (thread) ─▶ deliver (th-ingest) ─▶ result
 //! ```
 
 pub mod command;
 mod conflicts;
 mod encode;
 mod import;
-mod ingest;
 mod job;
+mod probe;
 mod progress;
 mod report;
 mod spot;
 mod sql;
-mod upload;
 mod work;
 
 use std::path::PathBuf;
@@ -29,10 +28,11 @@ use std::time::Duration;
 
 use th_config::Config;
 use th_connect::fault;
+use th_env::Step;
 use th_errors::{Code, Fault};
 use th_ledger::{FORMAT, JobFailure, Put};
 use th_planner::JobMessage;
-use th_queue::{Message, Queue, Visibility, VisibilityOptions};
+use th_queue::{Message, Queue, QueueError, Visibility, VisibilityOptions};
 use th_status::Health;
 use th_status::metrics::JobOutcome;
 use tracing::Instrument as _;
@@ -57,8 +57,6 @@ pub struct Resources {
     pub sort_memory: u64,
     /// Most bytes of runs on disk.
     pub disk_quota: Option<u64>,
-    /// Pair bytes ingested as one piece.
-    pub piece_bytes: u64,
     /// How messages are kept hidden.
     pub visibility: VisibilityOptions,
     /// Receptions of a job after which it is given up.
@@ -91,6 +89,11 @@ impl Stop {
     /// Whether jobs are to be given back.
     pub fn is_set(&self) -> bool {
         self.0.load(Ordering::Relaxed) >= Self::STOP
+    }
+
+    /// Ends what is in hand if jobs are to be given back.
+    pub(crate) fn check(&self) -> Result<(), Fault> {
+        if self.is_set() { Err(Fault::new(Code::Interrupted, "told to stop")) } else { Ok(()) }
     }
 }
 
@@ -128,6 +131,7 @@ impl<W: Work> Worker<W> {
 
     async fn run_leased(self, config: &Config) -> Result<u64, Fault> {
         let lease = self.import.lease(config, &self.name).await?;
+        Step::Leased.reached();
         let finished = self.run_slots().await;
         if let Some(lease) = lease
             && let Err(error) = lease.release().await
@@ -169,7 +173,7 @@ impl<W: Work> Worker<W> {
         while !self.stop.is_draining() {
             let messages = match self.queue.receive(1, POLL).await {
                 Ok(messages) => messages,
-                Err(error) if queue_failures < 5 => {
+                Err(error) if queue_failures < 5 && !matches!(error, QueueError::NotFound(_)) => {
                     queue_failures += 1;
                     tracing::warn!(%error, "cannot receive; trying again");
                     let delay = self.import.env().backoff(
@@ -224,7 +228,7 @@ impl<W: Work> Worker<W> {
     /// Lets a message come back to the queue after `delay`.
     async fn hand_back(&self, message: &Message, delay: Duration) -> Result<(), Fault> {
         match self.queue.extend(&message.receipt, delay).await {
-            Ok(()) | Err(th_queue::QueueError::StaleReceipt) => Ok(()),
+            Ok(()) | Err(QueueError::StaleReceipt) => Ok(()),
             Err(error) => Err(fault::of_queue(&error)),
         }
     }
@@ -253,6 +257,7 @@ impl<W: Work> Worker<W> {
         }
         let started = self.import.env().now_micros();
         tracing::info!(receives = message.receives, slot, "job taken");
+        Step::JobTaken.reached();
         let done = W::job(self, slot, pointer.job, started, &visibility, quota).await;
         let ended = |outcome| self.progress.metrics.job(outcome);
         match done {
@@ -262,7 +267,9 @@ impl<W: Work> Worker<W> {
                     let same = (other.rows, other.pairs) == (result.rows, result.pairs);
                     tracing::info!(other = %other.worker, same, "another run of the job was first");
                 }
+                Step::ResultWritten.reached();
                 visibility.acknowledge().await.map_err(|error| fault::of_queue(&error))?;
+                Step::JobAcknowledged.reached();
                 self.progress.finish_job(result.table);
                 ended(JobOutcome::Done);
                 tracing::info!(rows = result.rows, pairs = result.pairs.pairs, "job done");

@@ -9,8 +9,11 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use th_cluster::IngestStats;
 use th_env::Env;
+use th_ingest::Watch;
 use th_ledger::{Job, JobId, JobInHand, Stage};
 use th_status::metrics::{TableCounters, WorkerMetrics};
+
+use crate::Stop;
 
 /// Progress of all tables that this process works on.
 #[derive(Debug, Default)]
@@ -192,6 +195,35 @@ impl JobProgress {
             pair_bytes: self.pair_bytes.load(Ordering::Relaxed),
             ingested_bytes: self.ingested_bytes.load(Ordering::Relaxed),
         }
+    }
+}
+
+/// What a delivery of the job's pairs tells and asks.
+#[derive(Debug)]
+pub(crate) struct Watching {
+    pub(crate) progress: Arc<JobProgress>,
+    pub(crate) stop: Stop,
+}
+
+impl Watch for Watching {
+    fn splitting(&self) {
+        self.progress.enter(Stage::Split);
+    }
+
+    fn ingesting(&self) {
+        self.progress.enter(Stage::Ingest);
+    }
+
+    fn waiting(&self) {
+        self.progress.advance();
+    }
+
+    fn ingested(&self, stats: &IngestStats) {
+        self.progress.ingested(stats);
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stop.is_set()
     }
 }
 

@@ -13,6 +13,8 @@ pub(crate) enum ClusterCommand {
     Status(Box<ClusterArgs>),
     /// Give it back at once instead of when it expires; not while the import runs
     Restore(Box<ClusterArgs>),
+    /// Take the import of `--import-id`, which is not to come back, from the tables that it shares with others
+    Forget(Box<ClusterArgs>),
 }
 
 /// Which cluster, and which import.
@@ -27,6 +29,7 @@ pub(crate) async fn run(command: ClusterCommand, env: Env) -> Result<(), Fault> 
     let (args, restore) = match command {
         ClusterCommand::Status(args) => (args, false),
         ClusterCommand::Restore(args) => (args, true),
+        ClusterCommand::Forget(args) => return forget(&args.common, &env).await,
     };
     let config = args.common.load()?;
     let import_id = args.common.import_id.as_deref();
@@ -54,6 +57,26 @@ pub(crate) async fn run(command: ClusterCommand, env: Env) -> Result<(), Fault> 
         if alone { "stores are in normal mode" } else { "stores stay in import mode for other imports" }
     );
     Ok(())
+}
+
+/// Nobody knows what it has written, so whoever compares the tables is told of it.
+async fn forget(common: &CommonArgs, env: &Env) -> Result<(), Fault> {
+    let config = common.load()?;
+    let import_id = common.required_import_id()?;
+    let cluster = th_connect::cluster(&config, &[], true, env).await?;
+    let forgotten = async {
+        let meeting = cluster.meeting(&config.checkpoint.schema, import_id)?;
+        let tables = meeting.joined().await?;
+        meeting.leave(&tables, true).await?;
+        Ok(tables)
+    };
+    for table in forgotten.await.map_err(|error| fault::of_cluster(&error))? {
+        println!("forgotten\t{}.{}", table.db, table.name);
+    }
+    // What its workers hold would tell the next import that it is still there.
+    let held = find(&cluster, Some(import_id)).await?;
+    let restored = held.restore(&cluster.pd, &cluster.tikv, Some(import_id), false).await;
+    restored.map(drop).map_err(|error| fault::of_cluster(&error))
 }
 
 async fn find(cluster: &Cluster, import_id: Option<&str>) -> Result<Leftovers, Fault> {

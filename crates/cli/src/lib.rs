@@ -69,6 +69,8 @@ enum Command {
     /// Show what imports hold in the target cluster, or give it back
     #[command(subcommand)]
     Cluster(cluster::ClusterCommand),
+    /// Serve clients of the retired tikv-importer: take unsorted pairs, sort and ingest them
+    Importer(Box<th_importer::command::ImporterArgs>),
     /// Start an embedded cluster to try things on
     Playground(playground::PlaygroundArgs),
     /// Look at stored bytes: keys, values, SST files
@@ -116,6 +118,7 @@ pub fn main() -> ExitCode {
         Command::Status(args) => service::main(log, |env| status::run(*args, env)),
         Command::Queue(command) => service::main(log, |env| queue::run(command, env)),
         Command::Cluster(command) => service::main(log, |env| cluster::run(command, env)),
+        Command::Importer(args) => service::main(log, |env| th_importer::command::run(*args, env)),
         Command::Playground(args) => service::main(log, |_| playground::run(args)),
         Command::Inspect(command) => inspect::run(command),
         Command::Explain { code } => {

@@ -23,6 +23,8 @@ pub const LABEL_PREFIX: &str = "thunderhead/";
 pub(crate) const SERVICE_PREFIX: &str = "thunderhead-";
 /// Half-open range of user keys.
 type KeyRange = (Vec<u8>, Vec<u8>);
+/// Tries of switching the stores' mode while none of them can be reached.
+const SWITCH_ATTEMPTS: u32 = 5;
 /// PD applies a rule to regions a moment after it has answered.
 const SETTLE: Duration = Duration::from_millis(20);
 
@@ -304,17 +306,29 @@ async fn leave_import_mode(pd: &Pd, tikv: &Tikv, ranges: &[KeyRange]) -> Result<
     switch_all(pd, tikv, ImportMode::Normal, ranges).await
 }
 
-/// Switches all stores; one that is down is no error, because it comes back in normal mode.
-pub(crate) async fn switch_all(
+/// Switches all stores; one that is down is no error, because it comes back in normal mode. If none can be reached, it
+/// is tried again.
+pub async fn switch_all(
     pd: &Pd,
     tikv: &Tikv,
     mode: ImportMode,
     ranges: &[KeyRange],
 ) -> Result<(), ClusterError> {
     let stores = pd.stores().await?;
-    let switches = stores.iter().map(|store| tikv.switch_mode(store, mode, ranges));
-    let results = futures::future::join_all(switches).await;
-    let reached = results.iter().any(|result| result.is_ok());
+    let mut attempt = 0;
+    let (results, reached) = loop {
+        let switches = stores.iter().map(|store| tikv.switch_mode(store, mode, ranges));
+        let results = futures::future::join_all(switches).await;
+        let reached = results.iter().any(|result| result.is_ok());
+        let hopeless =
+            results.iter().filter_map(|result| result.as_ref().err()).any(|error| !error.is_retryable());
+        if reached || hopeless || stores.is_empty() || attempt + 1 >= SWITCH_ATTEMPTS {
+            break (results, reached);
+        }
+        let wait = tikv.env().backoff(attempt, Duration::from_millis(200), Duration::from_secs(5));
+        tikv.env().sleep(wait, "no store could be switched").await;
+        attempt += 1;
+    };
     for result in results {
         match result {
             Err(error) if error.is_retryable() && reached => {

@@ -6,8 +6,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::lease::{LABEL_PREFIX, SERVICE_PREFIX, switch_all};
-use crate::{ClusterError, ImportMode, Pd, Tikv};
+use crate::lease::{LABEL_PREFIX, SERVICE_PREFIX};
+use crate::{ClusterError, ImportMode, Pd, Tikv, switch_all};
 
 /// State of ours in a cluster.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,6 +41,11 @@ impl Leftovers {
     /// Whether there is nothing that carries our name.
     pub fn is_empty(&self) -> bool {
         self.label_rules.is_empty() && self.safe_points.is_empty()
+    }
+
+    /// The rules of imports that work on a part of these ranges of user keys.
+    pub async fn over(pd: &Pd, ranges: &[(Vec<u8>, Vec<u8>)]) -> Result<Self, ClusterError> {
+        Ok(Self { label_rules: pd.label_rules_over(LABEL_PREFIX, ranges).await?, ..Self::default() })
     }
 
     /// Imports that hold something, by the names of their rules.

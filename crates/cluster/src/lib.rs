@@ -8,6 +8,7 @@
 //! | [`Tidb`] | statements, table definitions, automatic ids |
 //! | [`ingest`] | sorted pairs into regions, with the error table |
 //! | [`split`] | regions before data |
+//! | [`meeting`] | several imports into one table: who writes, who sums |
 //! | [`lease`] | import mode, pause of scheduling, hold on garbage collection: leased, never switched |
 //!
 //! Invariants:
@@ -22,6 +23,7 @@ pub mod ingest;
 pub mod keys;
 pub mod lease;
 mod leftovers;
+pub mod meeting;
 mod net;
 mod options;
 mod pairs;
@@ -38,8 +40,9 @@ use th_env::Env;
 pub use diagnosis::{Diagnosis, NextStep, of_import_error, of_region_error, of_status};
 pub use error::{ClusterError, ErrorKind};
 pub use ingest::{IngestMode, IngestOptions, IngestStats, Ingester, SstBuilder};
-pub use lease::{ImportLease, LeaseOptions, PauseScope, release_import};
+pub use lease::{ImportLease, LeaseOptions, PauseScope, release_import, switch_all};
 pub use leftovers::Leftovers;
+pub use meeting::{Meeting, SharedTable, Turn};
 pub use options::{ClusterOptions, TidbOptions, TlsOptions};
 pub use pairs::{PairBuffer, Pairs};
 pub use pd::{
@@ -49,7 +52,8 @@ pub use pd::{
 pub use region::{RegionCache, RegionInfo, covers};
 pub use split::{ScatterReport, SplitOptions, SplitReport, Splitter};
 pub use tidb::{
-    IdKind, NextId, RebaseTo, Settings, SqlRows, Tidb, quote_name, quote_table, quote_text, tidb_settings,
+    IdKind, NextId, RebaseTo, Settings, SqlRows, SqlSession, Tidb, quote_name, quote_table, quote_text,
+    tidb_settings,
 };
 pub use tikv::{BuiltSst, ImportMode, RangeChecksum, StoreConfig, Tikv, Version, parse_size};
 
@@ -111,6 +115,12 @@ impl Cluster {
     /// Takes a lease.
     pub async fn lease(&self, options: LeaseOptions) -> Result<ImportLease, ClusterError> {
         ImportLease::acquire(self.env.clone(), self.pd.clone(), self.tikv.clone(), options).await
+    }
+
+    /// Where this import meets others that write to the same tables; `schema` is the database of the books.
+    pub fn meeting(&self, schema: &str, import_id: &str) -> Result<Meeting, ClusterError> {
+        let tidb = self.tidb()?.clone();
+        Meeting::new(tidb, self.pd.clone(), self.env.clone(), schema, import_id)
     }
 
     /// Settings of the stores, with the smallest region size of all: what every store will leave in one piece.

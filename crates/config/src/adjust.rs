@@ -42,6 +42,9 @@ fn backend(config: &mut Config) -> Result<(), ConfigError> {
     if !importer.keyspace_name.is_empty() {
         return invalid("tikv-importer.keyspace-name", "keyspaces (API v2) are not supported");
     }
+    if importer.backend == "importer" && importer.addr.is_empty() {
+        return invalid("tikv-importer.addr", "must name the importer, `host:port`");
+    }
     if importer.backend == "tidb" {
         // The target checks and counts what it is given by SQL.
         config.post_restore.checksum = crate::Level::Off;

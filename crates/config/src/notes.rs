@@ -9,7 +9,7 @@ const NOTES: &[(&str, &str)] = &[
         "checkpoint.keep-after-success",
         "written out as `remove` or `false`: jobs and results go from the ledger, plan and outcome stay; without it the ledger stays whole. With `backend = \"tidb\"`: whether the notes in the target stay",
     ),
-    ("checkpoint.schema", "for `backend = \"tidb\"` only: the target's database of notes"),
+    ("checkpoint.schema", "the target's database of notes, for `backend = \"tidb\"` and `parallel-import`"),
     ("conflict.max-record-rows", "without effect: every conflict is recorded, in conflicts/ in the ledger"),
     (
         "conflict.precheck-conflict-before-import",
@@ -35,10 +35,7 @@ const NOTES: &[(&str, &str)] = &[
     ),
     ("lightning.max-error-records", "deprecated in Lightning: see conflict.threshold"),
     ("lightning.max-size", "without effect: the log goes to standard error"),
-    (
-        "lightning.meta-schema-name",
-        "without effect: the planner gives out row ids, nothing is kept in the target",
-    ),
+    ("lightning.meta-schema-name", "without effect: imports that share tables meet in checkpoint.schema"),
     ("lightning.server-mode", "not supported: start one `thunderhead` a task"),
     (
         "lightning.status-addr",
@@ -63,11 +60,9 @@ const NOTES: &[(&str, &str)] = &[
     ("security.redact-info-log", "without effect: rows are never logged, only their places"),
     ("tidb.log-level", "without effect: TiDB's library is not used"),
     ("tidb.max-allowed-packet", "for `backend = \"tidb\"` only: no other statement is that large"),
-    ("tidb.security", "for `backend = \"tidb\"` only: else the files of [security] are used"),
     ("tikv-importer.add-index-by-sql", "without effect: indexes are imported with the rows"),
-    ("tikv-importer.addr", "without effect: there is no importer daemon"),
+    ("tikv-importer.addr", "for `backend = \"importer\"`: an importer, ours or the old tikv-importer"),
     ("tikv-importer.block-size", "without effect: sorted files have their own format"),
-    ("tikv-importer.compress-kv-pairs", "not obeyed yet: nothing is compressed on the way to TiKV"),
     ("tikv-importer.duplicate-resolution", "deprecated: taken for conflict.strategy"),
     ("tikv-importer.engine-mem-cache-size", "without effect: see thunderhead.sort-memory"),
     ("tikv-importer.local-writer-mem-cache-size", "without effect: see thunderhead.sort-memory"),
@@ -92,7 +87,6 @@ const NOTES: &[(&str, &str)] = &[
     ("tikv-importer.region-split-keys", "without effect: regions are sized by bytes"),
     ("tikv-importer.send-kv-pairs", "without effect: messages are bounded by bytes"),
     ("tikv-importer.send-kv-size", "without effect: messages have a fitting size"),
-    ("tikv-importer.store-write-bwlimit", "not obeyed yet: bound the load with thunderhead.concurrency"),
 ];
 
 /// What is to know about a key, if it differs from Lightning.

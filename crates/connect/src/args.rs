@@ -47,7 +47,7 @@ pub struct CommonArgs {
     /// PD endpoints, comma-separated [tidb.pd-addr]
     #[arg(long, value_name = "HOST:PORT,…")]
     pub pd_urls: Option<String>,
-    /// How rows get into the target: local (ingested by TiKV) or tidb (by SQL) [tikv-importer.backend]
+    /// How rows get into the target: local (ingested by TiKV), tidb (by SQL), importer [tikv-importer.backend]
     #[arg(long, value_name = "BACKEND")]
     pub backend: Option<String>,
     /// Folder for sorting, on a fast local disk [tikv-importer.sorted-kv-dir]

@@ -205,6 +205,12 @@ async fn feed(
     }
 }
 
+/// Reads the first byte of an object, as a proof that the store can be reached and read.
+pub async fn read_one_byte(store: &Store, file: &DataFile) -> Result<(), ReadError> {
+    let io = IoOptions { retries: 0, ..IoOptions::default() };
+    fetch_part(&PinnedObject::of(store, file)?, 0..1, &io).await.map(drop)
+}
+
 /// Fetches one part, again after failures that may pass. The storage client has waited between its own
 /// attempts already, so there is no further wait here.
 pub(crate) async fn fetch_part(
@@ -271,10 +277,17 @@ fn sort_error(object: &PinnedObject, offset: u64, error: &object_store::Error) -
         object_store::Error::Precondition { .. } | object_store::Error::NotModified { .. } => {
             ReadError::Changed { object: name, problem: "its entity tag is another one".to_owned() }
         }
-        object_store::Error::NotFound { .. } => ReadError::Missing { object: name },
+        object_store::Error::NotFound { source, .. } if !names_bucket(&source.to_string()) => {
+            ReadError::Missing { object: name }
+        }
         object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. } => {
             ReadError::Permission { object: name, failure: StorageFailure::new(error) }
         }
         _ => ReadError::Storage { object: name, offset, failure: StorageFailure::new(error) },
     }
+}
+
+/// Whether what is not found is the bucket: S3, Google Cloud Storage, Azure.
+fn names_bucket(answer: &str) -> bool {
+    ["NoSuchBucket", "bucket does not exist", "ContainerNotFound"].iter().any(|word| answer.contains(word))
 }

@@ -28,8 +28,10 @@ mod fetch;
 mod fields;
 mod file_rules;
 mod filter;
+mod frames;
 mod glob;
 mod lines;
+mod listing;
 mod location;
 mod metadata;
 mod open;
@@ -51,6 +53,7 @@ pub use dump::{Compression, DataFile, Database, Dump, File, Format, Sequence, Ta
 pub use error::{
     DumpError, DumpErrorKind, LocationError, OptionError, ReadError, ReadErrorKind, StorageFailure,
 };
+pub use fetch::read_one_byte;
 pub use file_rules::{FileKind, FileRouter, FileRule, RoutedFile};
 pub use filter::TableFilter;
 pub use lines::line_of;
@@ -60,5 +63,5 @@ pub use options::{CsvOptions, IoOptions, ReadOptions};
 pub use parquet::parquet_split;
 pub use route::{Extractor, Route, Routed, Router};
 pub use row_reader::{RowReader, SourceRow};
-pub use split::{Split, split_csv};
+pub use split::{CutFrame, Cuts, Split, split_csv};
 pub use store::Store;

@@ -12,7 +12,7 @@ use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{ClientOptions, ObjectStore, RetryConfig};
+use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
 
 use crate::error::{LocationError, StorageFailure};
 use crate::location::{Location, Service};
@@ -24,6 +24,9 @@ const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time over all attempts of one request.
 const RETRY_TIMEOUT: Duration = Duration::from_mins(3);
+/// Repetitions of a request. Each wait is drawn from up to three times the last one, so together they ride out an outage of
+/// about half a minute; the client's own defaults give up after two or three seconds.
+const RETRIES: usize = 12;
 
 impl Location {
     /// Opens the location for reading; a local folder must exist.
@@ -59,7 +62,10 @@ impl Location {
         };
         let prefix = Path::parse(&self.prefix)
             .map_err(|e| LocationError::Path { location: self.display_base(), problem: e.to_string() })?;
-        Ok(Store { object_store, prefix, display_base: self.display_base() })
+        // Directory buckets of S3 list in no order, Azure's namespaces with directories in one of their own.
+        let begins_anywhere =
+            matches!(self.service, Service::S3 | Service::Gcs) && !self.bucket.ends_with("--x-s3");
+        Ok(Store { object_store, prefix, display_base: self.display_base(), begins_anywhere })
     }
 
     fn failed(&self, error: &object_store::Error) -> LocationError {
@@ -207,7 +213,8 @@ fn client_options(endpoint: Option<&str>) -> ClientOptions {
 }
 
 fn retry() -> RetryConfig {
-    RetryConfig { retry_timeout: RETRY_TIMEOUT, ..RetryConfig::default() }
+    let backoff = BackoffConfig { base: 3.0, ..BackoffConfig::default() };
+    RetryConfig { retry_timeout: RETRY_TIMEOUT, max_retries: RETRIES, backoff }
 }
 
 fn with_bucket_in_host(endpoint: &str, bucket: &str) -> String {

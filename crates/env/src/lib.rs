@@ -7,10 +7,14 @@
 
 #![expect(clippy::disallowed_methods, reason = "this is the crate the ban points to")]
 
+mod steps;
+
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+pub use steps::{CRASH_AT, Reached, Step};
 
 /// Microseconds of 2026-01-01 00:00:00 UTC, where a seeded clock starts.
 const SEEDED_EPOCH_MICROS: i64 = 1_767_225_600_000_000;
@@ -19,6 +23,8 @@ const SEEDED_EPOCH_MICROS: i64 = 1_767_225_600_000_000;
 #[derive(Clone)]
 pub struct Env {
     clock: Clock,
+    /// Microseconds by which the clock was moved on.
+    moved: Arc<AtomicI64>,
     random: Arc<AtomicU64>,
 }
 
@@ -32,18 +38,29 @@ impl Env {
     /// The real clock, and randomness seeded by the operating system.
     pub fn real() -> Self {
         let seed = uuid::Uuid::new_v4().as_u64_pair();
-        Self { clock: Clock::System, random: Arc::new(AtomicU64::new(seed.0 ^ seed.1)) }
+        Self::of(Clock::System, seed.0 ^ seed.1)
     }
 
     /// A repeatable environment: all randomness from `seed`, time from tokio's clock (pausable),
     /// counted from 2026-01-01. Must be made inside a tokio runtime.
     pub fn seeded(seed: u64) -> Self {
-        Self { clock: Clock::Seeded(tokio::time::Instant::now()), random: Arc::new(AtomicU64::new(seed)) }
+        Self::of(Clock::Seeded(tokio::time::Instant::now()), seed)
+    }
+
+    fn of(clock: Clock, seed: u64) -> Self {
+        Self { clock, moved: Arc::default(), random: Arc::new(AtomicU64::new(seed)) }
+    }
+
+    /// Moves the clock on, also that of all clones, without waiting: for tests of what expires. Waits that have begun
+    /// end no sooner.
+    pub fn move_on(&self, by: Duration) {
+        self.moved.fetch_add(i64::try_from(by.as_micros()).unwrap_or(i64::MAX / 4), Ordering::Relaxed);
     }
 
     /// Microseconds since 1970-01-01 00:00:00 UTC.
     pub fn now_micros(&self) -> i64 {
-        match &self.clock {
+        let moved = self.moved.load(Ordering::Relaxed);
+        moved.saturating_add(match &self.clock {
             Clock::System => {
                 let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
                 i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
@@ -51,7 +68,7 @@ impl Env {
             Clock::Seeded(start) => {
                 SEEDED_EPOCH_MICROS + i64::try_from(start.elapsed().as_micros()).unwrap_or(i64::MAX / 2)
             }
-        }
+        })
     }
 
     /// Whole seconds since 1970-01-01 00:00:00 UTC.

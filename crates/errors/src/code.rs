@@ -88,6 +88,9 @@ pub enum Code {
     /// The import has open jobs.
     #[serde(rename = "TH0033")]
     NotFinished,
+    /// Another import writes to the table.
+    #[serde(rename = "TH0034")]
+    TableInUse,
     /// The ledger cannot be read or written.
     #[serde(rename = "TH0040")]
     LedgerUnavailable,
@@ -131,6 +134,7 @@ impl Code {
         Code::JobFailed,
         Code::Stalled,
         Code::NotFinished,
+        Code::TableInUse,
         Code::LedgerUnavailable,
         Code::LedgerConflict,
         Code::QueueUnavailable,
@@ -164,6 +168,7 @@ impl Code {
             Code::JobFailed => "TH0031",
             Code::Stalled => "TH0032",
             Code::NotFinished => "TH0033",
+            Code::TableInUse => "TH0034",
             Code::LedgerUnavailable => "TH0040",
             Code::LedgerConflict => "TH0041",
             Code::QueueUnavailable => "TH0042",
@@ -196,7 +201,8 @@ impl Code {
             | Code::BadColumns
             | Code::RowIdsExhausted
             | Code::CheckFailed
-            | Code::DuplicateKeys => Kind::Fix,
+            | Code::DuplicateKeys
+            | Code::TableInUse => Kind::Fix,
             Code::TargetDiskFull
             | Code::ChecksumMismatch
             | Code::JobFailed
@@ -246,6 +252,7 @@ impl Code {
             }
             Code::Stalled => "look why no worker finished a job, then import again with another import id",
             Code::NotFinished => "look again later; `thunderhead status` shows what it waits for",
+            Code::TableInUse => "wait until it has ended, or set `parallel-import = true` for all of them",
             Code::LedgerUnavailable => {
                 "check the ledger URL and the credentials' permission to read and write it"
             }
@@ -290,6 +297,7 @@ impl Code {
             Code::JobFailed => include_str!("../../../docs/src/errors/TH0031.md"),
             Code::Stalled => include_str!("../../../docs/src/errors/TH0032.md"),
             Code::NotFinished => include_str!("../../../docs/src/errors/TH0033.md"),
+            Code::TableInUse => include_str!("../../../docs/src/errors/TH0034.md"),
             Code::LedgerUnavailable => include_str!("../../../docs/src/errors/TH0040.md"),
             Code::LedgerConflict => include_str!("../../../docs/src/errors/TH0041.md"),
             Code::QueueUnavailable => include_str!("../../../docs/src/errors/TH0042.md"),

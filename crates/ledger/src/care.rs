@@ -49,7 +49,9 @@ impl Ledger {
     /// outcome and what was recorded of rows stay.
     pub async fn thin_out(&self) -> Result<usize, LedgerError> {
         let mut gone = 0;
-        for folder in [self.layout.jobs(), self.layout.results(), self.layout.workers()] {
+        let layout = &self.layout;
+        let folders = [layout.jobs(), layout.cuts(), layout.results(), layout.folded(), layout.workers()];
+        for folder in folders {
             let found = self.list_all(&folder).await?;
             self.delete_all(&found).await?;
             gone += found.len();

@@ -45,14 +45,35 @@ impl Layout {
         self.root.clone().join("plan.json")
     }
 
-    /// The folder of jobs.
+    /// The folder of all plans' jobs.
     pub fn jobs(&self) -> Path {
         self.root.clone().join("jobs")
     }
 
-    /// A job.
-    pub fn job(&self, job: JobId) -> Path {
-        self.jobs().join(format!("{job}.json"))
+    /// A job of a plan, which its attempt names.
+    pub fn job(&self, attempt: &str, job: JobId) -> Path {
+        let folder = if attempt.is_empty() { self.jobs() } else { self.jobs().join(attempt) };
+        folder.join(format!("{job}.json"))
+    }
+
+    /// The folder of files that were cut by looking, of all plans.
+    pub fn cuts(&self) -> Path {
+        self.root.clone().join("cuts")
+    }
+
+    /// A file that was cut by looking.
+    pub fn cut_file(&self, attempt: &str, number: u32) -> Path {
+        self.cuts().join(attempt).join(format!("{number:06}.json"))
+    }
+
+    /// The folder of what is known of such a file's cuts.
+    pub fn found_cuts(&self, attempt: &str, number: u32) -> Path {
+        self.cuts().join(attempt).join(format!("{number:06}"))
+    }
+
+    /// A piece of such a file begins at `start`, and the next one really at `end`.
+    pub fn found_cut(&self, attempt: &str, number: u32, start: u64, end: u64) -> Path {
+        self.found_cuts(attempt, number).join(format!("{start:016x}-{end:016x}"))
     }
 
     /// The folder of results.
@@ -63,6 +84,16 @@ impl Layout {
     /// A job's result.
     pub fn result(&self, job: JobId) -> Path {
         self.results().join(format!("{job}.json"))
+    }
+
+    /// The folder of parts, each many results.
+    pub fn folded(&self) -> Path {
+        self.root.clone().join("folded")
+    }
+
+    /// A part.
+    pub fn part(&self, part: u32) -> Path {
+        self.folded().join(format!("{part:08}.json"))
     }
 
     /// The folder of failures.

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use th_dump::{DataFile, ReadOptions};
+use th_dump::{Cuts, DataFile, ReadOptions};
 use th_errors::Fault;
 
 use crate::JobId;
@@ -44,10 +44,16 @@ pub struct Plan {
     /// The smallest of the jobs' commit timestamps; earlier versions in the target are not this import's.
     #[serde(default)]
     pub first_commit_ts: u64,
+    /// Whether other imports write to its tables, too, and where they meet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shared: Option<Shared>,
     /// Tables, in the order of their numbers.
     pub tables: Vec<PlannedTable>,
     /// Number of jobs; they are `0..jobs`.
     pub jobs: u32,
+    /// Names the folder of its jobs, for this plan alone: whoever began to plan before and died has left others.
+    #[serde(default)]
+    pub attempt: String,
     /// Bytes of all data files as they are stored.
     pub source_bytes: u64,
 }
@@ -61,6 +67,13 @@ pub enum Backend {
     Local,
     /// By SQL.
     Tidb(SqlPlan),
+}
+
+/// What is decided once about an import that shares its tables with others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shared {
+    /// Database of the target in which the imports write down what they do.
+    pub books_schema: String,
 }
 
 /// What is decided once about an import by SQL.
@@ -147,7 +160,8 @@ pub struct PlannedTable {
     pub jobs: Range<u32>,
     /// Row ids given out to chunks end here; allocators are rebased beyond the largest one used.
     pub row_id_end: i64,
-    /// What the table held before, which the final checksum contains too.
+    /// What the table held before, which the final checksum contains too. Zero where imports share tables: what
+    /// the table held before the first of them is not in anybody's plan.
     #[serde(default)]
     pub before: Pairs,
 }
@@ -184,8 +198,8 @@ impl Pairs {
     /// Adds another sum.
     pub fn add(&mut self, other: Pairs) {
         self.crc64 ^= other.crc64;
-        self.pairs += other.pairs;
-        self.bytes += other.bytes;
+        self.pairs = self.pairs.wrapping_add(other.pairs);
+        self.bytes = self.bytes.wrapping_add(other.bytes);
     }
 
     /// Takes a part out of the sum.
@@ -201,7 +215,7 @@ impl Pairs {
 pub struct Chunk {
     /// The object, pinned to the version that the planner saw.
     pub file: DataFile,
-    /// Bytes `start..end` of the uncompressed object; the whole object if absent.
+    /// Bytes `start..end` of the uncompressed file; the whole file if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub range: Option<Range<u64>>,
     /// Column list that holds at the chunk's start, if the chunk does not start with its own.
@@ -211,6 +225,23 @@ pub struct Chunk {
     pub row_id_base: i64,
     /// Row ids reserved for the chunk.
     pub row_id_count: i64,
+    /// Number of the [`CutFile`] that the chunk is a piece of, if its ends are guesses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut_file: Option<u32>,
+}
+
+/// A file that was cut by looking at parts of it. A cut may be inside a row; the piece before it then goes on to
+/// the next one that is right.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CutFile {
+    /// See [`FORMAT`].
+    pub format: u32,
+    /// The file.
+    pub file: DataFile,
+    /// Where its pieces seem to begin.
+    pub cuts: Cuts,
+    /// Row ids reserved for all its pieces end here.
+    pub row_id_end: i64,
 }
 
 /// One unit of work: chunks of one table. A pure function from these facts to pairs.
@@ -366,8 +397,13 @@ pub struct TableReport {
     pub expected: Pairs,
     /// What TiKV computed; absent where the checksum was switched off.
     pub found: Option<Pairs>,
-    /// `verified`, `mismatch`, `not checked`; `written` by SQL, where the server answers for the rows.
+    /// `verified`, `mismatch`, `not checked`; `left to the last` of several imports into one table; `written` by SQL,
+    /// where the server answers for the rows.
     pub verdict: String,
+    /// Other imports into the table: those whose pairs are part of `expected`, or those that the comparison is left
+    /// to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub peers: Vec<String>,
     /// Seconds from the first job's start to the verdict.
     pub seconds: f64,
     /// Source bytes.

@@ -1,5 +1,6 @@
 //! Writing once, reading back.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -8,14 +9,15 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use th_env::Step;
 
 use crate::{
-    Complete, Conflict, FORMAT, Failed, Job, JobFailure, JobId, JobResult, Layout, Outcome, Plan, Reject,
-    Resolution, Verdict, WorkerReport,
+    Complete, Conflict, CutFile, FORMAT, Failed, Job, JobFailure, JobId, JobResult, Layout, Outcome, Plan,
+    Reject, Resolution, Verdict, WorkerReport,
 };
 
 /// Requests in flight while many objects are read or written.
-const CONCURRENCY: usize = 32;
+pub(crate) const CONCURRENCY: usize = 32;
 
 /// A failure of the ledger.
 #[derive(Debug, thiserror::Error)]
@@ -217,29 +219,74 @@ impl Ledger {
         self.get(&self.layout.plan()).await
     }
 
-    /// Writes all jobs, then the plan that makes them count.
-    pub async fn write_plan(&self, plan: &Plan, jobs: &[Job]) -> Result<(), LedgerError> {
+    /// Writes all jobs and the files that were cut by looking, then the plan that makes them count.
+    pub async fn write_plan(&self, plan: &Plan, jobs: &[Job], cuts: &[CutFile]) -> Result<(), LedgerError> {
+        futures::stream::iter((0..).zip(cuts))
+            .map(|(number, file)| self.put_own(self.layout.cut_file(&plan.attempt, number), file))
+            .buffer_unordered(CONCURRENCY)
+            .try_collect::<()>()
+            .await?;
         futures::stream::iter(jobs)
             .map(|job| async move {
-                let path = self.layout.job(job.job);
-                match self.put_once(&path, job).await? {
-                    Put::Created => Ok(()),
-                    Put::Existing(_) => Err(LedgerError::Conflict { object: self.url(&path) }),
-                }
+                self.put_own(self.layout.job(&plan.attempt, job.job), job).await?;
+                Step::JobWritten.reached();
+                Ok(())
             })
             .buffer_unordered(CONCURRENCY)
             .try_collect::<()>()
             .await?;
-        let path = self.layout.plan();
-        match self.put_once(&path, plan).await? {
+        Step::JobsWritten.reached();
+        self.put_own(self.layout.plan(), plan).await
+    }
+
+    /// Writes a document that nobody else may have written otherwise.
+    async fn put_own<T: Serialize + DeserializeOwned>(
+        &self,
+        path: Path,
+        document: &T,
+    ) -> Result<(), LedgerError> {
+        match self.put_once(&path, document).await? {
             Put::Created => Ok(()),
             Put::Existing(_) => Err(LedgerError::Conflict { object: self.url(&path) }),
         }
     }
 
-    /// A job.
-    pub async fn job(&self, job: JobId) -> Result<Job, LedgerError> {
-        self.must_get(&self.layout.job(job)).await
+    /// A file that was cut by looking.
+    pub async fn cut_file(&self, plan: &Plan, number: u32) -> Result<CutFile, LedgerError> {
+        self.must_get(&self.layout.cut_file(&plan.attempt, number)).await
+    }
+
+    /// What is known of such a file's pieces: from where each begins to where the next really begins (or the file
+    /// ends). Pieces that begin inside a row are among them; none that begins right leads there.
+    pub async fn found_cuts(&self, plan: &Plan, number: u32) -> Result<BTreeMap<u64, u64>, LedgerError> {
+        let folder = self.layout.found_cuts(&plan.attempt, number);
+        let range = |path: &Path| {
+            let (start, end) = path.filename()?.split_once('-')?;
+            Some((u64::from_str_radix(start, 16).ok()?, u64::from_str_radix(end, 16).ok()?))
+        };
+        self.store
+            .list(Some(&folder))
+            .try_filter_map(|object| std::future::ready(Ok(range(&object.location))))
+            .try_collect()
+            .await
+            .map_err(self.store_error("list", &folder))
+    }
+
+    /// Notes what was found of a piece: every reader finds the same.
+    pub async fn write_found_cut(
+        &self,
+        plan: &Plan,
+        number: u32,
+        start: u64,
+        end: u64,
+    ) -> Result<(), LedgerError> {
+        let path = self.layout.found_cut(&plan.attempt, number, start, end);
+        self.create(&path, Bytes::new()).await.map(|_| ())
+    }
+
+    /// A job of the plan.
+    pub async fn job(&self, plan: &Plan, job: JobId) -> Result<Job, LedgerError> {
+        self.must_get(&self.layout.job(&plan.attempt, job)).await
     }
 
     /// A job's result, if it is done.
@@ -272,6 +319,25 @@ impl Ledger {
             .map_err(self.store_error("list", folder))?;
         jobs.sort_unstable();
         Ok(jobs)
+    }
+
+    /// The parts of results that are there.
+    pub(crate) async fn result_parts(&self) -> Result<Vec<u32>, LedgerError> {
+        let parts = self.list_jobs(&self.layout.folded()).await?;
+        Ok(parts.into_iter().map(|number| number.0).collect())
+    }
+
+    /// The results of a part.
+    pub(crate) async fn read_result_part(&self, part: u32) -> Result<Vec<JobResult>, LedgerError> {
+        let path = self.layout.part(part);
+        let body = self.read(&path).await?.ok_or_else(|| LedgerError::Missing { object: self.url(&path) })?;
+        let lines = body.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
+        lines.map(|line| self.parse(&path, line)).collect()
+    }
+
+    /// Writes a part; whoever was first has written the same.
+    pub(crate) async fn write_result_part(&self, part: u32, lines: Bytes) -> Result<(), LedgerError> {
+        self.create(&self.layout.part(part), lines).await.map(|_| ())
     }
 
     /// The results of these jobs, in no particular order.
@@ -373,7 +439,9 @@ impl Ledger {
             Put::Created => verdict.clone(),
             Put::Existing(existing) => existing,
         };
+        Step::VerdictWritten.reached();
         self.mark(&decided.outcome).await?;
+        Step::Marked.reached();
         Ok(decided)
     }
 

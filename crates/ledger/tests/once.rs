@@ -37,10 +37,12 @@ fn plan(source: &str, jobs: u32) -> Plan {
         read: th_dump::ReadOptions::default(),
         tables: Vec::new(),
         jobs,
+        attempt: "a".into(),
         source_bytes: 0,
         max_rejected: 0,
         conflict: th_ledger::ConflictPolicy::default(),
         first_commit_ts: 0,
+        shared: None,
     }
 }
 
@@ -97,11 +99,11 @@ async fn a_plan_and_its_jobs_are_read_back() {
     let (_, ledger) = ledger();
     assert!(ledger.plan().await.expect("read").is_none());
     let jobs: Vec<Job> = (0..100).map(job).collect();
-    ledger.write_plan(&plan("s3://b/d", 100), &jobs).await.expect("written");
+    ledger.write_plan(&plan("s3://b/d", 100), &jobs, &[]).await.expect("written");
     assert_eq!(ledger.plan().await.expect("read").expect("a plan").jobs, 100);
-    assert_eq!(ledger.job(JobId(42)).await.expect("a job").commit_ts, 142);
+    assert_eq!(ledger.job(&plan("s3://b/d", 100), JobId(42)).await.expect("a job").commit_ts, 142);
     // The same planner may write the same again, as after an answer that was lost.
-    ledger.write_plan(&plan("s3://b/d", 100), &jobs).await.expect("the same again");
+    ledger.write_plan(&plan("s3://b/d", 100), &jobs, &[]).await.expect("the same again");
 }
 
 #[test]
@@ -115,8 +117,8 @@ fn a_plan_that_names_no_backend_is_ingested() {
 #[tokio::test]
 async fn another_plan_in_the_same_place_is_refused_by_name() {
     let (_, ledger) = ledger();
-    ledger.write_plan(&plan("s3://b/d", 0), &[]).await.expect("written");
-    let error = ledger.write_plan(&plan("s3://b/other", 0), &[]).await.expect_err("refused");
+    ledger.write_plan(&plan("s3://b/d", 0), &[], &[]).await.expect("written");
+    let error = ledger.write_plan(&plan("s3://b/other", 0), &[], &[]).await.expect_err("refused");
     assert!(
         matches!(&error, LedgerError::Conflict { object } if object == "memory:///runs/it/plan.json"),
         "{error}"
@@ -203,7 +205,7 @@ async fn a_damaged_document_is_named() {
             matches!(&error, LedgerError::Damaged { object, .. } if object.ends_with("it/results/00000007.json"))
         );
     }
-    let error = ledger.job(JobId(9)).await.expect_err("missing");
+    let error = ledger.job(&plan("s3://b/d", 100), JobId(9)).await.expect_err("missing");
     assert!(matches!(&error, LedgerError::Missing { object } if object.ends_with("it/jobs/00000009.json")));
 }
 

@@ -82,9 +82,10 @@ impl Books {
         quote_table(&self.schema, &format!("rejects_{}", self.id))
     }
 
-    /// Makes the books for jobs `0..jobs`. Made twice, they stay as they are.
-    pub async fn open(&self, server: &Server, import_id: &str, jobs: u32) -> Result<(), SqlError> {
-        let comment = server.dialect().text(&format!("import {import_id}"));
+    /// Makes the books for jobs `0..jobs`. Made twice, they stay as they are. `import` names the import among all
+    /// that write to this server.
+    pub async fn open(&self, server: &Server, import: &str, jobs: u32) -> Result<(), SqlError> {
+        let comment = server.dialect().text(&format!("import {import}"));
         let progress = format!(
             "CREATE TABLE IF NOT EXISTS {} (job INT UNSIGNED NOT NULL PRIMARY KEY, chunk INT UNSIGNED NOT NULL, \
              next_offset BIGINT UNSIGNED NOT NULL, rows_written BIGINT UNSIGNED NOT NULL, rejected BIGINT UNSIGNED NOT NULL, \
@@ -200,29 +201,48 @@ impl Books {
         Ok(rows.into_iter().map(row).collect())
     }
 
-    /// Removes the books, and their database if nothing else is in it.
-    pub async fn close(&self, server: &Server) -> Result<(), SqlError> {
+    /// Removes the books and those that dead planners of the same import have left, and their database if nothing else
+    /// is in it.
+    pub async fn close(&self, server: &Server, import: &str) -> Result<(), SqlError> {
         let mut connection = server.connection().await?;
         connection.limit = DDL;
-        let closed = self.close_on(server, &mut connection).await;
+        let closed = self.close_on(server, import, &mut connection).await;
         // The lock goes with the connection.
         connection.close().await;
         closed
     }
 
-    async fn close_on(&self, server: &Server, connection: &mut Connection) -> Result<(), SqlError> {
+    async fn close_on(
+        &self,
+        server: &Server,
+        import: &str,
+        connection: &mut Connection,
+    ) -> Result<(), SqlError> {
         let locked = match connection.rows(LOCK).await {
             Err(error) if error.code() == Some(NO_SUCH_FUNCTION) => true,
             locked => {
                 locked?.first().and_then(|row| row.first()).is_some_and(|cell| cell.as_deref() == Some("1"))
             }
         };
-        let drop = format!("DROP TABLE IF EXISTS {}, {}", self.progress(), self.rejects());
+        let schema = server.dialect().text(&self.schema);
+        let ours = format!(
+            "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = {schema} AND TABLE_COMMENT = {}",
+            server.dialect().text(&format!("import {import}"))
+        );
+        let mut tables = vec![self.progress(), self.rejects()];
+        for name in
+            connection.rows(&ours).await?.into_iter().filter_map(|row| row.into_iter().next().flatten())
+        {
+            let table = quote_table(&self.schema, &name);
+            if !tables.contains(&table) {
+                tables.push(table);
+            }
+        }
+        let drop = format!("DROP TABLE IF EXISTS {}", tables.join(", "));
         match connection.run(drop.as_bytes()).await {
             Ok(_) | Err(SqlError::Server { code: 1049 | 1051, .. }) => {}
             Err(error) => return Err(error),
         }
-        let schema = server.dialect().text(&self.schema);
         let others =
             format!("SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = {schema} LIMIT 1");
         if locked && connection.rows(&others).await?.is_empty() {

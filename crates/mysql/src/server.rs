@@ -21,8 +21,10 @@ const WRONG_VALUE_FOR_VARIABLE: u16 = 1231;
 const FORGOTTEN_MODE: &str = "NO_AUTO_CREATE_USER";
 
 /// Session variables of an import, set where the server knows them. Transactions are pessimistic on TiDB, too:
-/// an update of the books locks them, and a duplicate is an error of its statement, not of the commit.
-const SESSION: [(&str, &str); 7] = [
+/// an update of the books locks them, and a duplicate is an error of its statement, not of the commit. Statements of
+/// a transaction follow at once: one that stands still (in seconds) is of a worker that does, and its locks would
+/// keep its job from others.
+const SESSION: [(&str, &str); 9] = [
     ("autocommit", "1"),
     ("foreign_key_checks", "0"),
     ("tidb_txn_mode", "'pessimistic'"),
@@ -30,6 +32,8 @@ const SESSION: [(&str, &str); 7] = [
     ("allow_auto_random_explicit_insert", "1"),
     ("tidb_opt_write_row_id", "1"),
     ("tidb_request_source_type", "'lightning'"),
+    ("tidb_idle_transaction_timeout", "60"),
+    ("idle_transaction_timeout", "60"),
 ];
 
 /// A MySQL-compatible server. Cheap to clone.
@@ -53,15 +57,29 @@ impl Server {
     /// Connects, and finds out what of the session the server knows.
     pub async fn connect(env: Env, options: &ServerOptions) -> Result<Self, SqlError> {
         let endpoint: Arc<str> = format!("{}:{}", options.host, options.port).into();
-        let (base, conn) = first_connection(&env, &endpoint, options).await?;
-        let mut first =
-            Connection { inner: conn, endpoint: Arc::clone(&endpoint), limit: options.connect_timeout };
-        let setup = setup(&mut first, options).await?;
-        let facts = first.rows("SELECT VERSION(), @@max_allowed_packet").await?;
+        let mut attempt = 0;
+        let (base, setup, facts) = loop {
+            let (base, conn) = first_connection(&env, &endpoint, options).await?;
+            let mut first =
+                Connection { inner: conn, endpoint: Arc::clone(&endpoint), limit: options.connect_timeout };
+            let learned = async {
+                let setup = setup(&mut first, options).await?;
+                Ok((setup, first.rows("SELECT VERSION(), @@max_allowed_packet").await?))
+            };
+            let learned: Result<_, SqlError> = learned.await;
+            first.close().await;
+            match learned {
+                Ok((setup, facts)) => break (base, setup, facts),
+                Err(error) if error.is_retryable() && attempt + 1 < ATTEMPTS => {
+                    back_off(&env, attempt, &error).await;
+                    attempt += 1;
+                }
+                Err(error) => return Err(error),
+            }
+        };
         let fact = |at: usize| facts.first().and_then(|row| row.get(at)).cloned().flatten();
         let version = fact(0).unwrap_or_default();
         let server_packet = fact(1).and_then(|text| text.parse::<u64>().ok()).unwrap_or(u64::MAX);
-        first.close().await;
         let max_packet = server_packet.min(options.max_allowed_packet).max(1 << 10);
         let constraints = PoolConstraints::new(0, options.connections.max(1)).unwrap_or_default();
         let pool_options = PoolOpts::default().with_constraints(constraints).with_reset_connection(false);
@@ -189,8 +207,9 @@ async fn back_off(env: &Env, attempt: u32, error: &SqlError) {
     env.sleep(delay, "the server did not answer or was busy").await;
 }
 
-/// The first connection, and the options that made it.
-async fn first_connection(
+/// The first connection, and the options that made it: for a server that may speak no TLS, and a password that may
+/// be in base64. What may pass is tried again.
+pub async fn first_connection(
     env: &Env,
     endpoint: &str,
     options: &ServerOptions,

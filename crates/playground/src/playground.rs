@@ -17,6 +17,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_stream::wrappers::TcpListenerStream;
+use tonic::codec::CompressionEncoding;
 use tonic::service::Routes;
 use tonic::transport::Server;
 
@@ -25,6 +26,7 @@ use crate::error::{PlaygroundError, Result, io_error};
 use crate::faults::Faults;
 use crate::guises::Guises;
 use crate::pd;
+use crate::tidb::advisory::Locks;
 use crate::tidb::catalog::Catalog;
 use crate::tidb::session::{Addresses, Tidb};
 use crate::tidb::{server, status};
@@ -157,6 +159,7 @@ impl Playground {
             )
             .add_service(
                 ImportSstServer::new(import)
+                    .accept_compressed(CompressionEncoding::Gzip)
                     .max_decoding_message_size(usize::MAX)
                     .max_encoding_message_size(usize::MAX),
             );
@@ -175,7 +178,8 @@ impl Playground {
             catalog: Catalog::open(&cluster)?,
             cluster,
             globals: Mutex::default(),
-            writer: Arc::default(),
+            writers: Locks::default(),
+            named_locks: Locks::default(),
             connections: AtomicU32::new(0),
             addresses: OnceLock::from(Addresses { sql: sql_address, status: status_address, pd: pd_address }),
         });

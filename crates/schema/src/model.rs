@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use th_types::FieldType;
+use th_types::{FieldType, flag};
 
 /// An identifier as written and in lower case.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, Default)]
@@ -316,4 +316,27 @@ where
     T: Default + Deserialize<'de>,
 {
     Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
+}
+
+impl TableInfo {
+    /// Offset of the AUTO_RANDOM column: the first column of the primary key.
+    pub fn auto_random_offset(&self) -> Option<usize> {
+        if self.auto_random_bits == 0 {
+            return None;
+        }
+        if self.pk_is_handle {
+            return self.columns.iter().position(|column| column.field_type.has(flag::PRI_KEY));
+        }
+        let primary = self.indexes.iter().find(|index| index.is_primary)?;
+        Some(primary.columns.first()?.offset)
+    }
+
+    /// The largest id that AUTO_RANDOM has bits for, below its shard and the sign; `None` without AUTO_RANDOM.
+    pub fn auto_random_limit(&self) -> Option<u64> {
+        let column = self.columns.get(self.auto_random_offset()?)?;
+        let sign = u64::from(!column.field_type.has(flag::UNSIGNED));
+        let range = if self.auto_random_range_bits == 0 { 64 } else { self.auto_random_range_bits.min(64) };
+        let bits = range.saturating_sub(self.auto_random_bits.min(15) + sign).min(63);
+        Some((1 << bits) - 1)
+    }
 }

@@ -146,6 +146,21 @@ fn live_comments_are_text_and_others_are_not() {
 }
 
 #[test]
+fn auto_random_has_bits_below_its_shard_and_the_sign() {
+    for (column, limit) in [
+        ("BIGINT AUTO_RANDOM(5)", Some((1 << 58) - 1)),
+        ("BIGINT UNSIGNED AUTO_RANDOM(5)", Some((1 << 59) - 1)),
+        ("BIGINT AUTO_RANDOM(5, 54)", Some((1 << 48) - 1)),
+        ("BIGINT", None),
+    ] {
+        let info = parse(&format!("CREATE TABLE t (x INT, id {column}, PRIMARY KEY (id))"));
+        assert_eq!(info.auto_random_limit(), limit, "{column}");
+    }
+    let info = parse("CREATE TABLE t (a INT, id BIGINT AUTO_RANDOM(5), PRIMARY KEY (id, a))");
+    assert_eq!((info.auto_random_offset(), info.auto_random_limit()), (Some(1), Some((1 << 58) - 1)));
+}
+
+#[test]
 fn unnamed_indexes_are_called_after_their_first_column() {
     let info = parse(
         "CREATE TABLE t (a int, b int UNIQUE, `primary` int, KEY a_2 (b), KEY (a), KEY (a, b), KEY (`primary`))",

@@ -1,6 +1,7 @@
 //! One pass over all runs, in key order.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use crate::arena::{Arena, PairRef, compare_pairs};
 use crate::run::RunReader;
@@ -24,7 +25,7 @@ pub struct Duplicate<'a> {
 /// A source of sorted pairs.
 #[derive(Debug)]
 enum Cursor {
-    Memory { arena: Arena, position: Option<(usize, usize)> },
+    Memory { arena: Arc<Arena>, position: Option<(usize, usize)> },
     Disk { reader: RunReader, valid: bool },
 }
 

@@ -12,6 +12,7 @@
 use std::fs::File;
 use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::SortError;
 use crate::arena::PairRef;
@@ -142,7 +143,7 @@ impl RunWriter {
 /// Reads a run from front to back.
 #[derive(Debug)]
 pub(crate) struct RunReader {
-    run: Run,
+    run: Arc<Run>,
     file: File,
     next_block: usize,
     stored: Vec<u8>,
@@ -155,7 +156,7 @@ pub(crate) struct RunReader {
 
 impl RunReader {
     /// Opens a run; the file is deleted when the reader is dropped.
-    pub(crate) fn open(run: Run) -> Result<Self, SortError> {
+    pub(crate) fn open(run: Arc<Run>) -> Result<Self, SortError> {
         let file = File::open(&run.path).map_err(|source| SortError::io("read", &run.path, 0, source))?;
         Ok(Self {
             run,

@@ -29,15 +29,16 @@ pub struct SortOptions {
 pub struct Sorter {
     options: SortOptions,
     arena: Arena,
-    runs: Vec<Run>,
+    runs: Vec<Arc<Run>>,
     pair_bytes: u64,
 }
 
-/// All pairs of one sorter, sorted in themselves: runs on disk and the last arena in memory.
-#[derive(Debug)]
+/// All pairs of one sorter, sorted in themselves: runs on disk and the last arena in memory. Clones share both; the
+/// runs are removed with the last of them.
+#[derive(Debug, Clone)]
 pub struct Sorted {
-    pub(crate) arena: Arena,
-    pub(crate) runs: Vec<Run>,
+    pub(crate) arena: Arc<Arena>,
+    pub(crate) runs: Vec<Arc<Run>>,
     pair_bytes: u64,
 }
 
@@ -89,7 +90,7 @@ impl Sorter {
             file_bytes = run.file_bytes,
             "spilled a sorted run"
         );
-        self.runs.push(run);
+        self.runs.push(Arc::new(run));
         self.arena.clear();
         Ok(())
     }
@@ -97,7 +98,16 @@ impl Sorter {
     /// Ends collecting. What is still in memory is sorted and stays there.
     pub fn finish(mut self) -> Sorted {
         self.arena.sort();
-        Sorted { arena: self.arena, runs: self.runs, pair_bytes: self.pair_bytes }
+        Sorted { arena: Arc::new(self.arena), runs: self.runs, pair_bytes: self.pair_bytes }
+    }
+
+    /// Ends collecting with everything on disk, for pairs that may have to wait.
+    pub fn finish_on_disk(mut self) -> Result<Sorted, SortError> {
+        if !self.arena.is_empty() {
+            self.spill()?;
+        }
+        self.arena = Arena::default();
+        Ok(self.finish())
     }
 }
 

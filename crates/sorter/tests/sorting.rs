@@ -93,6 +93,21 @@ fn runs_vanish_with_the_merge() {
 }
 
 #[test]
+fn what_is_finished_on_disk_is_merged_as_often_as_it_is_cloned() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut sorter = Sorter::new(options(&dir, "d", 1 << 20));
+    for key in ["b", "a", "c"] {
+        sorter.push(key.as_bytes(), b"v", 0).unwrap();
+    }
+    let sorted = sorter.finish_on_disk().unwrap();
+    assert_eq!((sorted.pair_bytes(), std::fs::read_dir(dir.path()).unwrap().count()), (6, 1));
+    let once = drain(vec![sorted.clone()]);
+    assert_eq!(once.0.iter().map(|pair| pair.0.as_slice()).collect::<Vec<_>>(), [b"a", b"b", b"c"]);
+    assert_eq!(drain(vec![sorted]), once);
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "the run goes with the last of them");
+}
+
+#[test]
 fn a_flipped_bit_in_a_run_is_found_and_named() {
     let dir = tempfile::tempdir().unwrap();
     let pairs: Vec<Pair> = (0..500u64).map(|n| (n.to_be_bytes().to_vec(), vec![n as u8; 64], n)).collect();

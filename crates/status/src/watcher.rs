@@ -7,7 +7,7 @@ use std::time::Duration;
 use th_connect::fault;
 use th_env::Env;
 use th_errors::{Code, Fault};
-use th_ledger::{JobFailure, JobId, JobResult, Ledger, Outcome, Plan};
+use th_ledger::{JobFailure, JobId, Ledger, Outcome, Plan, Results};
 use tokio::sync::Mutex;
 
 use crate::summary::{Facts, ImportStatus, State, summarize};
@@ -26,7 +26,7 @@ pub struct Watcher {
 #[derive(Debug, Default)]
 struct Known {
     plan: Option<Plan>,
-    results: BTreeMap<JobId, JobResult>,
+    results: Results,
     failures: BTreeMap<JobId, JobFailure>,
     last: Option<(i64, Arc<ImportStatus>)>,
 }
@@ -73,10 +73,7 @@ impl Watcher {
                 ..ImportStatus::default()
             });
         };
-        let finished = self.ledger.finished_jobs().await.map_err(of_ledger)?;
-        let fresh: Vec<JobId> = finished.into_iter().filter(|job| !known.results.contains_key(job)).collect();
-        let results = self.ledger.results(&fresh).await.map_err(of_ledger)?;
-        known.results.extend(results.into_iter().map(|result| (result.job, result)));
+        known.results.read_new(&self.ledger, plan.jobs).await.map_err(of_ledger)?;
         for job in self.ledger.failed_jobs().await.map_err(of_ledger)?.into_iter().take(MOST_FAILURES) {
             if !known.failures.contains_key(&job)
                 && let Some(failure) = self.ledger.failure(job).await.map_err(of_ledger)?
@@ -88,7 +85,7 @@ impl Watcher {
         let facts = Facts {
             plan,
             verdict: verdict.as_ref(),
-            results: &known.results,
+            results: known.results.by_job(),
             failures: &known.failures,
             workers: &workers,
         };

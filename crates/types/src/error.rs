@@ -2,6 +2,8 @@
 
 /// MySQL and TiDB error numbers used by conversions.
 pub mod code {
+    /// `ER_AUTOINC_READ_FAILED`: no automatic id is left.
+    pub const AUTO_ID_EXHAUSTED: u16 = 1467;
     /// `ER_BAD_NULL_ERROR`: a NOT NULL column got NULL.
     pub const BAD_NULL: u16 = 1048;
     /// `ER_WRONG_VALUE_FOR_VAR`: a system variable cannot have this value.

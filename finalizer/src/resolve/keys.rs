@@ -42,7 +42,7 @@ pub(super) async fn find(
     let policy = finalizer.plan.conflict;
     let limit = policy.threshold.saturating_mul(table.info.indexes.len() as u64 + 1).max(MOST_NAMED as u64);
     let jobs: Vec<Job> = futures::stream::iter(planned.jobs.clone())
-        .map(|job| async move { finalizer.ledger.job(th_ledger::JobId(job)).await })
+        .map(|job| async move { finalizer.ledger.job(finalizer.plan, th_ledger::JobId(job)).await })
         .buffer_unordered(CONCURRENCY)
         .try_collect()
         .await
@@ -65,7 +65,7 @@ pub(super) async fn find(
         }
         wanted.insert(result.job.0);
     }
-    if jobs.len() > 1 || planned.before.pairs > 0 {
+    if jobs.len() > 1 || planned.before.pairs > 0 || finalizer.plan.shared.is_some() {
         let mut of_key: Vec<Version> = Vec::new();
         for (start, end) in th_connect::key_ranges([table]) {
             let mut too_many = false;

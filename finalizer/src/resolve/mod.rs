@@ -17,6 +17,7 @@ mod rows;
 use std::sync::Arc;
 
 use th_connect::fault;
+use th_env::Step;
 use th_errors::{Code, Fault};
 use th_ledger::{ConflictStrategy, FORMAT, JobResult, PlannedTable, Resolution};
 use th_schema::Table;
@@ -84,8 +85,10 @@ pub(crate) async fn resolve(
     }
     let (conflicting, removed_rows) = (decided.conflicting, decided.removed_rows);
     let removed = losers::delete(finalizer, decided).await?;
+    Step::LosersDeleted.reached();
     let resolution = Resolution { format: FORMAT, table: number, conflicting, removed_rows, removed };
     ledger.write_resolution(&resolution).await.map_err(|error| fault::of_ledger(&error))?;
+    Step::LosersNoted.reached();
     tracing::info!(db = %planned.db, table = %planned.name, conflicting, removed_rows, "conflicts resolved");
     Ok(Resolved::Removed(resolution))
 }

@@ -7,7 +7,7 @@ use th_checks::{Misfit, Order};
 use th_codec::PairKind;
 use th_dump::{ReadOptions, Store, TableFiles};
 use th_errors::{Code, Fault};
-use th_job::{EncodedRow, JobContext, Sink};
+use th_job::{EncodedRow, JobContext, Pieces, Sink};
 use th_ledger::{
     Backend, Chunk, ConflictPolicy, FORMAT, Job, JobId, Pairs, Plan, PlannedTable, Session, Target,
 };
@@ -150,9 +150,12 @@ pub(super) async fn sample(of: Of) -> Option<Sampled> {
         first_commit_ts: 0,
         tables: Vec::new(),
         jobs: 1,
+        attempt: String::new(),
+        shared: None,
         source_bytes: file.size,
     };
-    let chunk = Chunk { file, range: None, columns: None, row_id_base: 0, row_id_count: i64::MAX };
+    let chunk =
+        Chunk { file, range: None, columns: None, row_id_base: 0, row_id_count: i64::MAX, cut_file: None };
     let job = Job {
         format: FORMAT,
         import_id: "sample".to_owned(),
@@ -170,6 +173,7 @@ pub(super) async fn sample(of: Of) -> Option<Sampled> {
             plan: &plan,
             planned: &planned,
             table: &of.table,
+            pieces: &Pieces::default(),
             runtime: &runtime,
         };
         if let Err(found) = th_job::encode(context, &job, &mut collect)

@@ -8,6 +8,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use th_connect::fault;
+use th_env::Step;
 use th_errors::{Code, Fault};
 use th_ledger::{ConflictStrategy, Job, PlannedTable};
 use th_mysql::{Class, Connection, LeftOut, Position, Progress, SqlError};
@@ -171,7 +172,9 @@ impl<'a> Writer<'a> {
             books.advance(connection, job, end, note).await?;
             books.leave_out(&import.server, connection, job, &tally.left_out).await?;
         }
+        Step::RowsSent.reached();
         connection.run(b"COMMIT").await?;
+        Step::RowsCommitted.reached();
         self.noted = note;
         Ok(Written::Here)
     }

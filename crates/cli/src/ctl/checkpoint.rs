@@ -150,7 +150,7 @@ async fn forget(config: &Config, env: &Env, import: &Found) -> Result<(), Fault>
         // Without the ledger nobody would ask for the notes again.
         let closed = match th_connect::target(config, Some(plan), true, env).await {
             Ok(Target::Server(server)) => Books::new(&sql.books_schema, &sql.books)
-                .close(&server)
+                .close(&server, import.ledger.display())
                 .await
                 .map_err(|error| fault::of_sql(&error)),
             Ok(Target::Cluster(_)) => Ok(()),

@@ -99,7 +99,7 @@ async fn of_import(import: &Found, plan: &Plan, files: &mut [String; 3]) -> Resu
     }
     // The jobs in order, though they are read side by side. A ledger that was thinned out has none.
     let mut jobs = futures::stream::iter(0..plan.jobs)
-        .map(|job| async move { ledger.job(JobId(job)).await })
+        .map(|job| async move { ledger.job(plan, JobId(job)).await })
         .buffered(CONCURRENCY);
     loop {
         match jobs.try_next().await {

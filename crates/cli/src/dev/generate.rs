@@ -12,19 +12,19 @@ use th_generate::write_file;
 pub struct GenerateArgs {
     /// Folder to write to; made if it does not exist
     #[arg(long, value_name = "DIR")]
-    to: PathBuf,
+    pub(super) to: PathBuf,
     /// Tables
     #[arg(long, value_enum, default_values_t = [Table::Sbtest, Table::Lineitem])]
-    table: Vec<Table>,
+    pub(super) table: Vec<Table>,
     /// Megabytes of rows a table
     #[arg(long, default_value_t = 64)]
-    megabytes: u64,
+    pub(super) megabytes: u64,
     /// Files a table
     #[arg(long, default_value_t = 4)]
-    files: u64,
+    pub(super) files: u64,
     /// Data format
     #[arg(long, value_enum, default_value_t = Format::Sql)]
-    format: Format,
+    pub(super) format: Format,
 }
 
 /// A benchmark table.

@@ -1,6 +1,7 @@
 //! `thunderhead dev`: tools for developing Thunderhead itself.
 
 mod cases;
+mod figures;
 mod generate;
 
 use std::path::PathBuf;
@@ -26,6 +27,9 @@ pub enum DevCommand {
     },
     /// Write a deterministic dump of two benchmark tables in dumpling's format
     Generate(generate::GenerateArgs),
+    /// Measure whole imports: processor time, memory, the bytes that are written
+    #[command(subcommand)]
+    Figures(figures::FiguresCommand),
 }
 
 /// Runs a tool.
@@ -33,6 +37,13 @@ pub(crate) fn run(command: DevCommand) -> ExitCode {
     match command {
         DevCommand::Golden { dirs } => golden(&dirs),
         DevCommand::Cases { dirs } => cases::run(&dirs),
+        DevCommand::Figures(command) => match figures::run(&command) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("error: {error:#}");
+                ExitCode::FAILURE
+            }
+        },
         DevCommand::Generate(args) => match generate::run(&args) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {

@@ -54,8 +54,25 @@ pub struct RegionStats {
 }
 
 #[derive(Deserialize)]
-struct RuleName {
+struct Rule {
     id: String,
+    /// Of a rule about key ranges: their borders in hexadecimal, memcomparable.
+    #[serde(default)]
+    data: Value,
+}
+
+impl Rule {
+    fn covers_any(&self, ranges: &[(String, String)]) -> bool {
+        let Some(own) = self.data.as_array() else { return false };
+        let text = |range: &Value, key: &str| {
+            range.get(key).and_then(Value::as_str).unwrap_or_default().to_lowercase()
+        };
+        own.iter().any(|range| {
+            let (start, end) = (text(range, "start_key"), text(range, "end_key"));
+            // An empty end has no border.
+            ranges.iter().any(|(from, to)| (end.is_empty() || *from < end) && (to.is_empty() || start < *to))
+        })
+    }
 }
 
 #[derive(Deserialize)]
@@ -133,8 +150,24 @@ impl Pd {
 
     /// Names of the label rules in force that start with `prefix`.
     pub async fn label_rules(&self, prefix: &str) -> Result<Vec<String>, ClusterError> {
-        let rules: Vec<RuleName> = self.http_json(RULES).await?;
+        let rules: Vec<Rule> = self.http_json(RULES).await?;
         Ok(rules.into_iter().map(|rule| rule.id).filter(|id| id.starts_with(prefix)).collect())
+    }
+
+    /// Of those, the rules that are about a part of one of these ranges of user keys.
+    pub async fn label_rules_over(
+        &self,
+        prefix: &str,
+        ranges: &[(Vec<u8>, Vec<u8>)],
+    ) -> Result<Vec<String>, ClusterError> {
+        let rules: Vec<Rule> = self.http_json(RULES).await?;
+        let borders = |(start, end): &(Vec<u8>, Vec<u8>)| {
+            let range = encoded_range(start, end);
+            (keys::hex(&range.start), keys::hex(&range.end))
+        };
+        let ranges: Vec<_> = ranges.iter().map(borders).collect();
+        let over = |rule: &Rule| rule.id.starts_with(prefix) && rule.covers_any(&ranges);
+        Ok(rules.into_iter().filter(over).map(|rule| rule.id).collect())
     }
 
     /// Names of the schedulers that run.
@@ -209,6 +242,19 @@ fn rule_json(rule: &LabelRule) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_rule_is_about_the_ranges_that_it_shares_a_key_with() {
+        let rule = |data| Rule { id: "thunderhead/a/b".to_owned(), data };
+        let ranges = [("7480".to_owned(), "7490".to_owned())];
+        let range = |start: &str, end: &str| json!([{"start_key": start, "end_key": end}]);
+        assert!(rule(range("7485", "7486")).covers_any(&ranges));
+        assert!(rule(range("", "")).covers_any(&ranges));
+        assert!(rule(range("748F", "")).covers_any(&ranges));
+        assert!(!rule(range("7490", "7491")).covers_any(&ranges));
+        assert!(!rule(range("7470", "7480")).covers_any(&ranges));
+        assert!(!rule(Value::Null).covers_any(&ranges));
+    }
 
     #[test]
     fn a_rule_names_its_range_as_pd_wants_it() {

@@ -1,7 +1,6 @@
 //! Ids that TiDB would have allocated: made from the row id, and the highest ones remembered.
 
 use th_schema::TableInfo;
-use th_types::flag;
 
 /// Highest ids seen, what the table's allocators must be moved to after the import.
 ///
@@ -45,29 +44,23 @@ const ROW_ID_BITS: u32 = 64;
 
 impl AutoIds {
     pub(crate) fn new(info: &TableInfo, seed: u64) -> Self {
-        let unsigned = auto_random_column(info)
-            .and_then(|offset| info.columns.get(offset))
-            .is_some_and(|column| column.field_type.has(flag::UNSIGNED));
         let shard_bits = (info.auto_random_bits as u32).min(15);
-        let range = match info.auto_random_range_bits as u32 {
-            0 => ROW_ID_BITS,
-            range => range.min(ROW_ID_BITS),
-        };
-        let incremental = range.saturating_sub(shard_bits + u32::from(!unsigned)).min(63);
+        let limit = info.auto_random_limit().unwrap_or(0);
         let shard = if shard_bits == 0 { 0 } else { mix(seed) & ((1 << shard_bits) - 1) };
         Self {
             bases: AutoBases::default(),
             separate: info.auto_id_cache == 1 && info.version >= VERSION_OF_SEPARATE_AUTO_INCREMENT,
-            random_shard: (shard << incremental) as i64,
-            random_mask: ((1u64 << incremental) - 1) as i64,
+            random_shard: (shard << limit.count_ones()) as i64,
+            random_mask: limit as i64,
             row_id_shard_bits: (info.shard_row_id_bits as u32).min(15),
         }
     }
 
     /// A generated AUTO_RANDOM value. One shard for all rows of the encoder keeps its keys together,
-    /// as Lightning does for a chunk; other chunks have other seeds.
-    pub(crate) fn auto_random(&self, row_id: i64) -> i64 {
-        self.random_shard | row_id
+    /// as Lightning does for a chunk; other chunks have other seeds. `None`: the row id is larger than there are
+    /// bits for.
+    pub(crate) fn auto_random(&self, row_id: i64) -> Option<i64> {
+        (row_id & !self.random_mask == 0).then_some(self.random_shard | row_id)
     }
 
     /// A generated `_tidb_rowid`: the shard is a function of the row id alone, so a row encoded again
@@ -97,18 +90,6 @@ impl AutoIds {
         let auto_increment = if self.separate { self.bases.auto_increment } else { self.bases.row_id };
         AutoBases { auto_increment, ..self.bases }
     }
-}
-
-/// Offset of the AUTO_RANDOM column: the first column of the primary key.
-pub(crate) fn auto_random_column(info: &TableInfo) -> Option<usize> {
-    if info.auto_random_bits == 0 {
-        return None;
-    }
-    if info.pk_is_handle {
-        return info.columns.iter().position(|column| column.field_type.has(flag::PRI_KEY));
-    }
-    let primary = info.indexes.iter().find(|index| index.is_primary)?;
-    Some(primary.columns.first()?.offset)
 }
 
 /// Spreads a number over 64 bits (the finalizer of SplitMix64).

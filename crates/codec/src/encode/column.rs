@@ -4,7 +4,6 @@ use th_collation::Collation;
 use th_schema::{ColumnInfo, SchemaState, TableInfo};
 use th_types::{Context, FieldType, TypeError, flag};
 
-use super::auto_id::auto_random_column;
 use super::default::{Constant, Default, is_strict, origin_default, zero};
 use super::expression::TableExpression;
 use super::fast::FastPath;
@@ -168,7 +167,7 @@ impl ColumnPlan {
         };
         let auto = if field_type.has(flag::AUTO_INCREMENT) {
             Auto::Increment
-        } else if auto_random_column(info) == Some(offset) {
+        } else if info.auto_random_offset() == Some(offset) {
             Auto::Random
         } else {
             Auto::None

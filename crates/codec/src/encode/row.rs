@@ -168,7 +168,7 @@ where
         match (value, column.auto) {
             (Some(Value::Null), _) if !column.not_null => Ok(Given::Null),
             (None | Some(Value::Null), Auto::Increment) => Ok(Given::Value(Value::Int(self.row_id))),
-            (None | Some(Value::Null), Auto::Random) => Ok(Given::Value(self.random_id(column))),
+            (None | Some(Value::Null), Auto::Random) => self.random_id(offset, column).map(Given::Value),
             (Some(Value::Null), Auto::None) => self.zero(offset, column).map(Given::Constant),
             (Some(value), _) => Ok(Given::Value(value)),
             (None, Auto::None) => match &column.default {
@@ -198,9 +198,13 @@ where
             .map_err(|error| self.of_column(offset, error))
     }
 
-    fn random_id(&self, column: &ColumnPlan) -> Value<'v> {
-        let id = self.ids.auto_random(self.row_id);
-        if column.field_type.is_unsigned() { Value::Uint(id as u64) } else { Value::Int(id) }
+    /// A generated AUTO_RANDOM id; error 1467 where its bits are used up.
+    fn random_id(&self, offset: usize, column: &ColumnPlan) -> Result<Value<'v>, EncodeError> {
+        let id = self.ids.auto_random(self.row_id).ok_or_else(|| {
+            let message = format!("AUTO_RANDOM of `{}` has no bits for the id {}", column.name, self.row_id);
+            self.of_column(offset, TypeError::new(code::AUTO_ID_EXHAUSTED, message))
+        })?;
+        Ok(if column.field_type.is_unsigned() { Value::Uint(id as u64) } else { Value::Int(id) })
     }
 
     /// For NULL in a NOT NULL column: error 1048, or the type's zero when the SQL mode is not strict.
@@ -215,7 +219,7 @@ where
     fn for_null(&self, offset: usize, column: &'e ColumnPlan) -> Result<Datum<'v>, EncodeError> {
         let id = match column.auto {
             Auto::Increment => Value::Int(self.row_id),
-            Auto::Random => self.random_id(column),
+            Auto::Random => self.random_id(offset, column)?,
             Auto::None => return Ok(self.zero(offset, column)?.datum.clone()),
         };
         convert(datum_of(id), &column.field_type, self.context).map_err(|error| self.of_column(offset, error))

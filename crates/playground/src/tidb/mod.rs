@@ -1,9 +1,11 @@
 //! The TiDB front: MySQL protocol and status API over the catalog and the stores.
 //!
 //! It knows the statements that an import sends and those a curious user types; anything else is an
-//! error that says so. Sessions that write wait for each other, from the first write of a transaction to its end.
+//! error that says so. Sessions that write to a table wait for each other, from the first write of a transaction
+//! to its end.
 
 pub(crate) mod admin;
+pub(crate) mod advisory;
 pub(crate) mod aggregate;
 mod alter;
 pub(crate) mod catalog;

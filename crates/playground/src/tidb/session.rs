@@ -7,13 +7,14 @@ use th_types::{Context, SqlMode, TimeZone};
 
 use crate::cluster::{Cluster, VERSION};
 use crate::faults::{Effect, RequestKind};
+use crate::tidb::advisory::{Held, Locks};
 use crate::tidb::catalog::{Catalog, Entry};
 use crate::tidb::error::SqlError;
 use crate::tidb::outcome::Outcome;
 use crate::tidb::parse::parse;
 use crate::tidb::relation::Relation;
 use crate::tidb::select::Plan;
-use crate::tidb::statement::{Assignment, Item, Select, Statement, TableName};
+use crate::tidb::statement::{Assignment, Insert, Item, Select, Statement, TableName};
 use crate::tidb::transaction::Transaction;
 use crate::tidb::{admin, alter, change, ddl, info_schema, insert, rows, show, sysvar};
 
@@ -37,8 +38,10 @@ pub(crate) struct Tidb {
     pub(crate) catalog: Catalog,
     /// Global variables that were set.
     pub(crate) globals: Mutex<BTreeMap<String, String>>,
-    /// Held by the session that writes.
-    pub(crate) writer: Arc<tokio::sync::Mutex<()>>,
+    /// Held by the session that writes to a table.
+    pub(crate) writers: Locks,
+    /// GET_LOCK's.
+    pub(crate) named_locks: Locks,
     pub(crate) connections: std::sync::atomic::AtomicU32,
     pub(crate) addresses: std::sync::OnceLock<Addresses>,
 }
@@ -60,6 +63,7 @@ pub(crate) struct Session {
     pub(crate) warnings: Vec<SqlError>,
     pub(crate) last_insert_id: u64,
     pub(crate) transaction: Option<Transaction>,
+    pub(crate) named_locks: Held,
 }
 
 impl Session {
@@ -74,6 +78,7 @@ impl Session {
             warnings: Vec::new(),
             last_insert_id: 0,
             transaction: None,
+            named_locks: Held::default(),
         }
     }
 
@@ -83,6 +88,7 @@ impl Session {
         self.db = None;
         self.variables.clear();
         self.warnings.clear();
+        self.named_locks.clear();
     }
 
     /// Runs one statement.
@@ -123,10 +129,12 @@ impl Session {
         }
         // Held until the statement is done, or by the transaction until that is.
         let _lock = match &statement {
-            Statement::Insert(_) | Statement::Update { .. } | Statement::Delete { .. } => {
-                self.lock_writes().await?
+            Statement::Insert(Insert { table, .. })
+            | Statement::Update { table, .. }
+            | Statement::Delete { table, .. } => self.lock_writes(table).await?,
+            Statement::Select(Select { locking: true, from: Some(table), .. }) => {
+                self.lock_writes(table).await?
             }
-            Statement::Select(select) if select.locking => self.lock_writes().await?,
             _ => None,
         };
         match statement {
@@ -275,6 +283,11 @@ impl Session {
     async fn select(&mut self, select: &Select) -> Result<Outcome, SqlError> {
         let context = self.context();
         let Some(from) = &select.from else {
+            if let [Item::Expression { text, name }] = select.items.as_slice()
+                && let Some(answer) = self.named_lock(text).await?
+            {
+                return Ok(Outcome::table(&[name.as_str()], vec![vec![answer]]));
+            }
             if let Some(outcome) = self.select_functions(select)? {
                 return Ok(outcome);
             }

@@ -1,8 +1,8 @@
 //! Transactions: changes that wait for their COMMIT.
 //!
-//! One session writes at a time: its first write (or `SELECT … FOR UPDATE`) waits for the others' transactions to
-//! end, as all writers of one row would in TiDB. What a transaction has changed, it also reads. Changes
-//! become visible to others at once, at one timestamp on every replica.
+//! One session writes to a table at a time: its first write (or `SELECT … FOR UPDATE`) waits for the others'
+//! transactions to end, as all writers of one row would in TiDB. What a transaction has changed, it also reads.
+//! Changes become visible to others at once, at one timestamp on every replica.
 
 use std::collections::BTreeMap;
 use std::ops::{Bound, ControlFlow};
@@ -18,6 +18,7 @@ use crate::cluster::Cluster;
 use crate::tidb::error::SqlError;
 use crate::tidb::rows;
 use crate::tidb::session::Session;
+use crate::tidb::statement::TableName;
 use crate::tikv::mvcc;
 
 /// Changes of keys: a value, or `None` to delete.
@@ -27,7 +28,8 @@ pub(crate) type Changes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 #[derive(Default)]
 pub(crate) struct Transaction {
     pub(crate) changes: Arc<Changes>,
-    lock: Option<OwnedMutexGuard<()>>,
+    /// By the tables they are of.
+    locks: BTreeMap<String, OwnedMutexGuard<()>>,
 }
 
 /// What a statement reads and changes: its own changes over its transaction's over what is committed.
@@ -96,24 +98,28 @@ pub(crate) fn scan(
 }
 
 impl Session {
-    /// Waits until no other session writes. The guard is for a statement outside a transaction; within one,
-    /// the transaction keeps it.
-    pub(crate) async fn lock_writes(&mut self) -> Result<Option<OwnedMutexGuard<()>>, SqlError> {
+    /// Waits until no other session writes to the table. The guard is for a statement outside a transaction;
+    /// within one, the transaction keeps it.
+    pub(crate) async fn lock_writes(
+        &mut self,
+        table: &TableName,
+    ) -> Result<Option<OwnedMutexGuard<()>>, SqlError> {
+        let name = format!("{}.{}", self.database_of(table)?, table.table).to_lowercase();
         if self.transaction.is_none() && self.variable("autocommit").is_some_and(|(_, value)| value == "OFF")
         {
             self.begin()?;
         }
-        if self.transaction.as_ref().is_some_and(|transaction| transaction.lock.is_some()) {
+        if self.transaction.as_ref().is_some_and(|transaction| transaction.locks.contains_key(&name)) {
             return Ok(None);
         }
         let patience = self.variable("innodb_lock_wait_timeout").and_then(|(_, value)| value.parse().ok());
-        let waiting = Arc::clone(&self.tidb.writer).lock_owned();
+        let waiting = self.tidb.writers.get(&name).lock_owned();
         let lock = tokio::time::timeout(Duration::from_secs(patience.unwrap_or(50)), waiting)
             .await
             .map_err(|_| SqlError::new(1205, "Lock wait timeout exceeded; try restarting transaction"))?;
         match &mut self.transaction {
             Some(transaction) => {
-                transaction.lock = Some(lock);
+                transaction.locks.insert(name, lock);
                 Ok(None)
             }
             None => Ok(Some(lock)),

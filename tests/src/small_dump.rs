@@ -6,12 +6,12 @@ use std::fs;
 use std::path::Path;
 
 /// Rows of `f.wide`, each of about two KiB: two regions of the smallest size.
-pub(crate) const WIDE_ROWS: u64 = 900;
+pub const WIDE_ROWS: u64 = 900;
 /// Rows of each of the other tables.
-pub(crate) const SMALL_ROWS: u64 = 60;
+pub const SMALL_ROWS: u64 = 60;
 
 /// Tables and their rows.
-pub(crate) const TABLES: [(&str, u64); 3] =
+pub const TABLES: [(&str, u64); 3] =
     [("f.parts", SMALL_ROWS), ("f.plain", SMALL_ROWS), ("f.wide", WIDE_ROWS)];
 
 fn rows(table: &str, count: u64, row: impl Fn(u64) -> String) -> String {
@@ -36,8 +36,26 @@ fn padding(number: u64) -> String {
     text
 }
 
+/// Adds a file to `f.wide` whose rows have keys of others: they come later in the source, and lose.
+pub fn write_rows_with_equal_keys(folder: &Path) {
+    let again = rows("wide", 40, |n| format!("({},{},'{}')", n * 11, n, padding(n + 10_000)));
+    fs::write(folder.join("f.wide.000000001.sql"), again).expect("the test's folder can be written");
+}
+
+/// Adds a row to `f.plain` whose price is none.
+pub fn write_bad_value(folder: &Path) {
+    let bad = "INSERT INTO `plain` VALUES\n('cheap','not a price');\n";
+    fs::write(folder.join("f.plain.000000001.sql"), bad).expect("the test's folder can be written");
+}
+
+/// Adds a file to `f.plain` that ends within a row.
+pub fn write_cut_off(folder: &Path) {
+    let bad = "INSERT INTO `plain` VALUES\n('half a row',1.5),\n('the other";
+    fs::write(folder.join("f.plain.000000001.sql"), bad).expect("the test's folder can be written");
+}
+
 /// Writes the dump as dumpling would.
-pub(crate) fn write(folder: &Path) {
+pub fn write(folder: &Path) {
     let wide = rows("wide", WIDE_ROWS, |n| format!("({n},{},'{}')", n % 97, padding(n)));
     let plain = rows("plain", SMALL_ROWS, |n| format!("('name {n}',{}.25)", n * 3));
     let parts = rows("parts", SMALL_ROWS, |n| format!("({n},'2026-01-{:02} 00:00:00')", n % 28 + 1));

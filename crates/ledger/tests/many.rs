@@ -1,0 +1,94 @@
+//! Results of many jobs are joined, and read from what was joined.
+
+use std::sync::Arc;
+
+use futures::{StreamExt as _, TryStreamExt as _};
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt as _};
+use th_ledger::{Bases, FORMAT, JobId, JobResult, Ledger, Pairs, Results};
+
+const JOBS: u32 = 2500;
+
+fn ledger() -> (Arc<InMemory>, Ledger) {
+    let store = Arc::new(InMemory::new());
+    let ledger =
+        Ledger::new(Arc::clone(&store) as Arc<dyn ObjectStore>, &Path::from("runs"), "memory:///runs/", "it");
+    (store, ledger)
+}
+
+fn result(number: u32) -> JobResult {
+    JobResult {
+        format: FORMAT,
+        import_id: "it".into(),
+        job: JobId(number),
+        table: 0,
+        rows: u64::from(number),
+        rejected: 0,
+        pairs: Pairs { crc64: u64::MAX - u64::from(number), pairs: 6, bytes: 60 },
+        conflicts: 0,
+        bases: Bases::default(),
+        source_bytes: 5,
+        worker: "w".into(),
+        started_micros: 1,
+        finished_micros: 2,
+        spilled_bytes: 0,
+        pieces: 1,
+        retries: 0,
+    }
+}
+
+async fn names(store: &InMemory, folder: &str) -> Vec<Path> {
+    let folder = Path::from(format!("runs/it/{folder}"));
+    let mut names: Vec<Path> =
+        store.list(Some(&folder)).map_ok(|object| object.location).try_collect().await.expect("a list");
+    names.sort();
+    names
+}
+
+#[tokio::test]
+async fn only_whole_parts_are_joined_and_they_stand_for_their_results() {
+    let (store, ledger) = ledger();
+    // One job of the second thousand is open.
+    for number in (0..JOBS).filter(|number| *number != 1700) {
+        ledger.write_result(&result(number)).await.expect("written");
+    }
+    let mut results = Results::default();
+    results.read_new(&ledger, JOBS).await.expect("read");
+    assert_eq!(results.len(), JOBS as usize - 1);
+    results.fold(&ledger, JOBS).await.expect("joined");
+    let parts = names(&store, "folded").await;
+    let parts: Vec<Option<&str>> = parts.iter().map(Path::filename).collect();
+    assert_eq!(parts, [Some("00000000.json"), Some("00000002.json")]);
+
+    ledger.write_result(&result(1700)).await.expect("written");
+    results.read_new(&ledger, JOBS).await.expect("read");
+    results.fold(&ledger, JOBS).await.expect("joined");
+    // Whoever comes later needs the parts alone.
+    for name in names(&store, "results").await {
+        store.delete(&name).await.expect("removed");
+    }
+    let mut later = Results::default();
+    later.read_new(&ledger, JOBS).await.expect("read");
+    assert_eq!(later.len(), JOBS as usize);
+    assert_eq!(later.by_job(), results.by_job());
+    assert_eq!(later.of(1699..1701).map(|result| result.rows).collect::<Vec<_>>(), [1699, 1700]);
+}
+
+#[tokio::test]
+async fn a_small_import_has_no_parts() {
+    let (store, ledger) = ledger();
+    let all = futures::stream::iter(0..1000);
+    all.for_each(|number| {
+        let ledger = &ledger;
+        async move {
+            ledger.write_result(&result(number)).await.expect("written");
+        }
+    })
+    .await;
+    let mut results = Results::default();
+    results.read_new(&ledger, 1000).await.expect("read");
+    results.fold(&ledger, 1000).await.expect("nothing to join");
+    assert_eq!(results.len(), 1000);
+    assert_eq!(names(&store, "folded").await, []);
+}
