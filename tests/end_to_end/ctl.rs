@@ -149,6 +149,21 @@ async fn a_failed_import_is_destroyed_with_its_tables() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_import_that_could_not_be_planned_may_be_tried_again_under_its_name() {
+    let case = Case::failed(false).await;
+    std::fs::remove_file(case.dump.join("shop.bad-schema.sql")).expect("the schema");
+    case.write("shop.other.csv", "id,small\n1,1\n");
+    let more = ["--import-id", "unplanned"];
+    case.target.import(&case.dump, &more).await.failed_with("TH0004", &["shop.other"]);
+    case.target.import(&case.dump, &more).await.failed_with("TH0041", &["has failed before"]);
+    let ignored = case.ctl(&["-checkpoint-error-ignore=all", "-import-id=unplanned"]).await.succeeded();
+    assert!(ignored.out.starts_with("ignored\tunplanned\tTH0004\t"), "{}", ignored.out);
+    case.write("shop.other-schema.sql", &BAD.replace("bad", "other"));
+    case.write("shop.bad.csv", "id,small\n1,1\n");
+    case.target.import(&case.dump, &more).await.succeeded();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_plan_of_several_tables_is_not_taken_apart() {
     let case = Case::failed(true).await;
     for verb in ["-checkpoint-remove", "-checkpoint-error-destroy"] {

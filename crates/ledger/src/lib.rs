@@ -20,8 +20,8 @@
 //!     workers/<name>.json     what a worker is at: written over and over (that worker)
 //! ```
 //! Every object but the last is written once, by conditional put; a second writer reads the first one's
-//! and agrees with it. There is no other database: progress, status, resume and audit all read these
-//! objects. Workers' reports are for people and for patience: no outcome depends on them.
+//! and agrees with it; none is taken away but by an operator's word (`thunderhead ctl`, `keep-after-success`).
+//! There is no other database: progress, status, resume and audit all read these objects. Workers' reports are for people and for patience: no outcome depends on them.
 
 mod care;
 mod layout;

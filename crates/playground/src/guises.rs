@@ -37,6 +37,7 @@ struct State {
     etcd: BTreeMap<Vec<u8>, Vec<u8>>,
     grants: Option<Vec<String>>,
     ddl_jobs: Vec<[String; 4]>,
+    import_jobs: Vec<[String; 2]>,
     clock_ms: i64,
 }
 
@@ -80,6 +81,12 @@ impl Guises {
     pub fn ddl_job(&self, db: &str, table: &str, kind: &str, job_state: &str) {
         let job = [db, table, kind, job_state].map(str::to_owned);
         self.state(|state| state.ddl_jobs.push(job));
+    }
+
+    /// A job in `SHOW IMPORT JOBS`: its quoted table and its status.
+    pub fn import_job(&self, table: &str, job_status: &str) {
+        let job = [table, job_status].map(str::to_owned);
+        self.state(|state| state.import_jobs.push(job));
     }
 
     /// Moves the clock of PD's timestamps; they never go back behind what was given.
@@ -133,6 +140,10 @@ impl Guises {
 
     pub(crate) fn ddl_jobs(&self) -> Vec<[String; 4]> {
         self.state(|state| state.ddl_jobs.clone())
+    }
+
+    pub(crate) fn import_jobs(&self) -> Vec<[String; 2]> {
+        self.state(|state| state.import_jobs.clone())
     }
 
     pub(crate) fn clock(&self, now_ms: u64) -> u64 {

@@ -41,12 +41,16 @@ impl Planner<'_> {
             let stores = statuses.iter().filter(|store| store.is_tiflash == flash);
             stores.map(|store| store.version.clone()).collect()
         };
-        report.add(th_checks::versions(&Versions {
-            tidb: tidb.version().await.ok(),
-            pd: pd.version().await.ok(),
-            tikv: of_kind(false),
-            tiflash: of_kind(true),
-        }));
+        let (of_tidb, of_pd) = tokio::join!(tidb.version(), pd.version());
+        report.add(match (of_tidb, of_pd) {
+            (Ok(of_tidb), Ok(of_pd)) => th_checks::versions(&Versions {
+                tidb: Some(of_tidb),
+                pd: Some(of_pd),
+                tikv: of_kind(false),
+                tiflash: of_kind(true),
+            }),
+            (Err(error), _) | (_, Err(error)) => Line::unknown("versions", "those of known servers", error),
+        });
         report.add(self.same_cluster().await);
         let stores: Vec<Store> = statuses
             .iter()
