@@ -290,7 +290,7 @@ impl Planner<'_> {
 
     async fn make_shared(&self, sharing: &mut Option<Sharing>) -> Result<Plan, Fault> {
         let mut read = th_connect::read_options(self.config)?;
-        let dump = self.discover().await?;
+        let mut dump = self.discover().await?;
         let tidb = self.tidb()?;
         self.check_definitions_present(tidb, &dump).await?;
         let version = tidb.version().await.map_err(|error| fault::of_cluster(&error))?;
@@ -298,15 +298,16 @@ impl Planner<'_> {
         let session = self.session(tidb).await?;
         read.time_zone.clone_from(&session.time_zone);
         let mut tables = Vec::with_capacity(dump.tables.len());
-        let mut jobs = Vec::new();
+        let mut made = jobs::Jobs::default();
         let sizes = jobs::JobSize::choose(self.config.thunderhead.job_size.0, &dump);
-        for files in &dump.tables {
+        let source_bytes = dump.tables.iter().map(TableFiles::size).sum();
+        for files in std::mem::take(&mut dump.tables) {
             let span = tracing::info_span!("table", import_id = %self.import_id, table = %format!("{}.{}", files.db, files.table));
-            let planning = self.plan_table(files, &session, &read, sizes, tables.len(), &mut jobs, sharing);
+            let planning = self.plan_table(files, &session, &read, sizes, tables.len(), &mut made, sharing);
             let planned = planning.instrument(span).await?;
             tables.push(planned);
         }
-        let first_commit_ts = self.give_timestamps(&mut jobs).await?;
+        let first_commit_ts = self.give_timestamps(&mut made.jobs).await?;
         let conflict = self.conflict_policy();
         if conflict.strategy == ConflictStrategy::Replace {
             self.hold_versions(first_commit_ts).await?;
@@ -329,14 +330,15 @@ impl Planner<'_> {
             conflict,
             first_commit_ts,
             shared: sharing.is_some().then(|| Shared { books_schema: self.config.checkpoint.schema.clone() }),
-            source_bytes: dump.tables.iter().map(TableFiles::size).sum(),
+            source_bytes,
             tables,
-            jobs: jobs.len() as u32,
+            jobs: made.jobs.len() as u32,
         };
         if let Some(sharing) = sharing {
             sharing.begin_writing().await?;
         }
-        self.ledger.write_plan(&plan, &jobs).await.map_err(|error| fault::of_ledger(&error))?;
+        let written = self.ledger.write_plan(&plan, &made.jobs, &made.cut_files).await;
+        written.map_err(|error| fault::of_ledger(&error))?;
         tracing::info!(import = %plan.import_id, tables = plan.tables.len(), jobs = plan.jobs, "plan written");
         schemas::create_views(self, tidb, &dump).await?;
         Ok(plan)
@@ -394,15 +396,15 @@ impl Planner<'_> {
 
     async fn plan_table(
         &self,
-        files: &TableFiles,
+        files: TableFiles,
         session: &Session,
         read: &th_dump::ReadOptions,
         sizes: jobs::JobSize,
         number: usize,
-        jobs: &mut Vec<Job>,
+        made: &mut jobs::Jobs,
         sharing: &mut Option<Sharing>,
     ) -> Result<PlannedTable, Fault> {
-        let (db, name) = (files.db.as_str(), files.table.as_str());
+        let (db, name) = (&files.db.clone(), &files.table.clone());
         let tidb = self.tidb()?;
         let json =
             tidb.table_info(db, name).await.map_err(|error| fault::of_cluster(&error).of_table(db, name))?;
@@ -417,7 +419,7 @@ impl Planner<'_> {
             Some(sharing) => sharing.join(self, &table).await?,
             None => self.check_alone(&table).await?,
         }
-        let columns = probe::source_columns(self.source, files, read, &ignored_columns).await?;
+        let columns = probe::source_columns(self.source, &files, read, &ignored_columns).await?;
         if let (Some(columns), Some(file)) = (&columns.names, files.data.first()) {
             let constants: Vec<(String, Vec<u8>)> = file
                 .constants
@@ -444,8 +446,10 @@ impl Planner<'_> {
         };
         let column_count = columns.names.map_or(table.info.columns.len(), |names| names.len());
         let (piece, how) = self.cutting(sizes);
-        let splits = probe::splits(self.source, files, read, piece, how).await?;
-        let first_job = jobs.len() as u32;
+        let splits = probe::splits(self.source, &files, read, piece, how).await?;
+        let source_bytes = files.size();
+        let first_job = made.jobs.len() as u32;
+        let first_cut_file = made.cut_files.len();
         let row_id_end = jobs::cut(
             self.import_id,
             number as u32,
@@ -454,26 +458,27 @@ impl Planner<'_> {
             column_count as u64,
             first_base,
             sizes,
-            jobs,
+            made,
         )
         .map_err(|error| Fault::from_error(Code::BadConfig, &error).of_table(db, name))?;
         let mut planned = PlannedTable {
-            db: db.to_owned(),
-            name: name.to_owned(),
+            db: db.clone(),
+            name: name.clone(),
             info: RawValue::from_string(json).map_err(|error| {
                 Fault::new(Code::Internal, format!("the table definition is not JSON: {error}"))
                     .of_table(db, name)
             })?,
             columns: Vec::new(),
             ignored_columns,
-            source_bytes: files.size(),
-            jobs: first_job..jobs.len() as u32,
+            source_bytes,
+            jobs: first_job..made.jobs.len() as u32,
             row_id_end,
             before: Pairs::default(),
         };
-        let own = jobs.get_mut(first_job as usize..).unwrap_or_default();
+        let own = made.jobs.get_mut(first_job as usize..).unwrap_or_default();
         if let (Some(sharing), false) = (sharing, own.is_empty()) {
-            sharing.reserve(&table, &mut planned, own).await?;
+            let cut_files = made.cut_files.get_mut(first_cut_file..).unwrap_or_default();
+            sharing.reserve(&table, &mut planned, own, cut_files).await?;
         }
         Ok(planned)
     }

@@ -6,7 +6,7 @@ use th_cluster::meeting::Alive;
 use th_cluster::{Cluster, ClusterError, ErrorKind, Leftovers, Meeting, RangeChecksum, SharedTable};
 use th_connect::fault;
 use th_errors::{Code, Fault};
-use th_ledger::{Job, PlannedTable};
+use th_ledger::{CutFile, Job, PlannedTable};
 use th_schema::Table;
 
 use crate::Planner;
@@ -105,6 +105,7 @@ impl Sharing {
         table: &Table,
         planned: &mut PlannedTable,
         jobs: &mut [Job],
+        cut_files: &mut [CutFile],
     ) -> Result<(), Fault> {
         let count = u64::try_from(planned.row_id_end).unwrap_or(0);
         let shared = shared_table(table);
@@ -121,6 +122,9 @@ impl Sharing {
         let end = moved(planned.row_id_end).ok_or_else(exhausted)?;
         for chunk in jobs.iter_mut().flat_map(|job| &mut job.chunks) {
             chunk.row_id_base = moved(chunk.row_id_base).ok_or_else(exhausted)?;
+        }
+        for cut_file in cut_files {
+            cut_file.row_id_end = moved(cut_file.row_id_end).ok_or_else(exhausted)?;
         }
         planned.row_id_end = end;
         Ok(())

@@ -5,6 +5,7 @@ mod cloud;
 mod digest;
 mod mariadb;
 mod process;
+mod wide_bucket;
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +14,8 @@ use th_playground::{Playground, PlaygroundOptions};
 pub use cloud::Cloud;
 pub use digest::{Digest, connect, digests, digests_in, expected};
 pub use mariadb::MariaDb;
-pub use process::{DEADLINE, Outcome, Running};
+pub use process::{DEADLINE, Memory, Outcome, Running};
+pub use wide_bucket::WideBucket;
 
 /// A file or folder of the test data.
 pub fn data(path: &str) -> PathBuf {
@@ -67,6 +69,11 @@ impl Target {
         process::run(&process::program(), &arguments, &[]).await
     }
 
+    /// The same with a source among the flags.
+    pub async fn import_from(&self, more: &[&str]) -> Outcome {
+        self.import(Path::new(""), more).await
+    }
+
     /// Starts the same import and does not wait for it.
     pub fn start_import(&self, source: &Path, more: &[&str]) -> Running {
         Running::start(&self.import_arguments(source, self.folder.path(), more), &[])
@@ -84,7 +91,9 @@ impl Target {
             ("--ledger", self.path("ledger").display().to_string()),
             ("--sort-dir", sort_folder.display().to_string()),
         ] {
-            arguments.extend([flag.to_owned(), value]);
+            if !more.contains(&flag) {
+                arguments.extend([flag.to_owned(), value]);
+            }
         }
         // A flag that is given twice would be an error.
         let flags = self.flags();

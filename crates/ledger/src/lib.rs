@@ -5,6 +5,8 @@
 //! {ledger}/{import_id}/
 //!     plan.json               everything that is decided once            (planner, last of its objects)
 //!     jobs/00000042.json      one unit of work                           (planner)
+//!     cuts/000007.json        a file that was cut by looking             (planner)
+//!     cuts/000007/<start>-<end>   where the next piece really begins     (worker)
 //!     results/00000042.json   what a job did                             (whichever worker is first)
 //!     failures/00000042.json  why a job cannot succeed                   (worker)
 //!     conflicts/00000042.json pairs of rows with equal keys, of a failed job (worker)
@@ -27,9 +29,9 @@ mod worker;
 
 pub use layout::{JobId, Layout};
 pub use model::{
-    Backend, Bases, Chunk, Complete, Conflict, ConflictPolicy, ConflictStrategy, FORMAT, Failed, Job,
-    JobFailure, JobResult, Outcome, Pairs, Plan, PlannedColumn, PlannedTable, Reject, Resolution, Session,
-    Shared, SqlPlan, TableReport, Target, Verdict,
+    Backend, Bases, Chunk, Complete, Conflict, ConflictPolicy, ConflictStrategy, CutFile, FORMAT, Failed,
+    Job, JobFailure, JobResult, Outcome, Pairs, Plan, PlannedColumn, PlannedTable, Reject, Resolution,
+    Session, Shared, SqlPlan, TableReport, Target, Verdict,
 };
 pub use store::{Ledger, LedgerError, Put};
 pub use worker::{JobInHand, REPORT_EVERY, SILENT_AFTER, Stage, WorkerReport, WorkerState};
