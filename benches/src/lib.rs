@@ -2,7 +2,9 @@
 //! and a clock that counts processor time.
 
 mod cpu;
+mod parse;
 mod pipeline;
 
 pub use cpu::CpuTime;
+pub use parse::File;
 pub use pipeline::{Produced, Source};

@@ -1,7 +1,9 @@
 //! Files to jobs: pure decisions.
 
-use th_dump::{ChunkOptions, Compression, Dump, OptionError, Split, TableFiles, plan_chunks_with_splits};
-use th_ledger::{Chunk, FORMAT, Job, JobId};
+use th_dump::{
+    ChunkOptions, Compression, DataFile, Dump, OptionError, Split, TableFiles, plan_chunks_with_splits,
+};
+use th_ledger::{Chunk, CutFile, FORMAT, Job, JobId};
 
 /// Smallest and largest job that is chosen by itself, in source bytes.
 const SMALLEST: u64 = 32 << 20;
@@ -41,18 +43,27 @@ fn weight(size: u64, compression: Compression) -> u64 {
     }
 }
 
-/// Cuts one table's files into jobs, in order, and appends them to `jobs`. `splits` cuts some files into
+/// What the plan's jobs are.
+#[derive(Debug, Default)]
+pub struct Jobs {
+    /// All jobs, by number.
+    pub jobs: Vec<Job>,
+    /// The files whose pieces begin where rows seem to, by the numbers that their chunks name.
+    pub cut_files: Vec<CutFile>,
+}
+
+/// Cuts one table's files into jobs, in order, and appends them. `splits` cuts some files into
 /// chunks (see [`plan_chunks_with_splits`]). Returns the end of the row ids given out. Commit timestamps
 /// are still 0.
 pub fn cut(
     import_id: &str,
     table: u32,
-    files: &TableFiles,
+    files: TableFiles,
     splits: &[Option<Split>],
     columns: u64,
     first_base: u64,
     size: JobSize,
-    jobs: &mut Vec<Job>,
+    Jobs { jobs, cut_files }: &mut Jobs,
 ) -> Result<i64, OptionError> {
     let options = ChunkOptions { columns, ..ChunkOptions::default() };
     let chunks = plan_chunks_with_splits(&files.data, splits, &options, first_base)?;
@@ -72,10 +83,33 @@ pub fn cut(
             });
         }
     };
-    for chunk in chunks {
-        let Some(file) = files.data.get(chunk.file_index) else { continue };
-        let bytes = chunk.end - chunk.start;
-        let chunk_weight = weight(bytes, file.compression);
+    // Numbers of the files of this table that were cut by looking.
+    let mut numbers = vec![None; files.data.len()];
+    for (file_index, (file, split)) in files.data.iter().zip(splits).enumerate() {
+        let Some(split) = split.as_ref().filter(|split| split.guessed) else { continue };
+        let last = chunks.iter().rfind(|chunk| chunk.file_index == file_index);
+        if let (Some(number), Some(last)) = (numbers.get_mut(file_index), last) {
+            *number = Some(cut_files.len() as u32);
+            cut_files.push(CutFile {
+                format: FORMAT,
+                file: file.clone(),
+                cuts: split.cuts.clone(),
+                row_id_end: (last.row_id_base + last.row_id_count) as i64,
+            });
+        }
+    }
+    let mut files: Vec<Option<DataFile>> = files.data.into_iter().map(Some).collect();
+    let mut chunks = chunks.into_iter().peekable();
+    while let Some(chunk) = chunks.next() {
+        let goes_on = chunks.peek().is_some_and(|next| next.file_index == chunk.file_index);
+        let file = files.get_mut(chunk.file_index);
+        // A dump can have millions of files: those that are done with are not kept twice.
+        let file = file.and_then(|file| if goes_on { file.clone() } else { file.take() });
+        let Some(file) = file else { continue };
+        let bytes = chunk.stored;
+        // A piece's uncompressed size is known.
+        let chunk_weight =
+            if chunk.is_piece { chunk.end - chunk.start } else { weight(bytes, file.compression) };
         // A chunk that would overfill the job by more than it underfills it starts the next one.
         let full = open_weight > 0 && open_weight + chunk_weight / 2 > size.0;
         if full || open.len() == MOST_CHUNKS {
@@ -83,11 +117,12 @@ pub fn cut(
             (open_weight, open_bytes) = (0, 0);
         }
         open.push(Chunk {
-            file: file.clone(),
-            range: chunk.range(file),
+            range: chunk.range(),
+            file,
             columns: chunk.columns,
             row_id_base: chunk.row_id_base as i64,
             row_id_count: chunk.row_id_count as i64,
+            cut_file: numbers.get(chunk.file_index).copied().flatten(),
         });
         open_weight += chunk_weight;
         open_bytes += bytes;
@@ -99,7 +134,7 @@ pub fn cut(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use th_dump::{DataFile, Format};
+    use th_dump::{Cuts, Format};
 
     fn files(sizes: &[u64]) -> TableFiles {
         let data = sizes
@@ -123,42 +158,66 @@ mod tests {
 
     #[test]
     fn small_files_share_a_job_and_a_large_one_has_its_own() {
-        let mut jobs = Vec::new();
-        let end = cut("i", 3, &files(&[40, 40, 40, 500, 10]), &[], 2, 0, JobSize(100), &mut jobs).unwrap();
+        let mut made = Jobs::default();
+        let end = cut("i", 3, files(&[40, 40, 40, 500, 10]), &[], 2, 0, JobSize(100), &mut made).unwrap();
         let shape: Vec<Vec<u64>> =
-            jobs.iter().map(|job| job.chunks.iter().map(|chunk| chunk.file.size).collect()).collect();
+            made.jobs.iter().map(|job| job.chunks.iter().map(|chunk| chunk.file.size).collect()).collect();
         assert_eq!(shape, [vec![40, 40, 40], vec![500], vec![10]]);
-        assert_eq!(jobs.iter().map(|job| job.source_bytes).sum::<u64>(), 630);
+        assert_eq!(made.jobs.iter().map(|job| job.source_bytes).sum::<u64>(), 630);
         assert!(
-            jobs.iter().enumerate().all(|(number, job)| job.job == JobId(number as u32) && job.table == 3)
+            made.jobs
+                .iter()
+                .enumerate()
+                .all(|(number, job)| job.job == JobId(number as u32) && job.table == 3)
         );
-        let last = jobs.last().unwrap().chunks.last().unwrap();
+        let last = made.jobs.last().unwrap().chunks.last().unwrap();
         assert_eq!(end, last.row_id_base + last.row_id_count);
     }
 
     #[test]
     fn a_job_has_a_limited_number_of_chunks() {
-        let mut jobs = Vec::new();
-        cut("i", 0, &files(&vec![0; MOST_CHUNKS + 5]), &[], 1, 0, JobSize(100), &mut jobs).unwrap();
-        let chunks: Vec<usize> = jobs.iter().map(|job| job.chunks.len()).collect();
+        let mut made = Jobs::default();
+        cut("i", 0, files(&vec![0; MOST_CHUNKS + 5]), &[], 1, 0, JobSize(100), &mut made).unwrap();
+        let chunks: Vec<usize> = made.jobs.iter().map(|job| job.chunks.len()).collect();
         assert_eq!(chunks, [MOST_CHUNKS, 5]);
     }
 
     #[test]
     fn row_ids_of_chunks_never_meet_and_begin_after_the_tables_own() {
-        let mut jobs = Vec::new();
-        cut("i", 0, &files(&[100, 200, 300]), &[], 4, 30_000, JobSize(1), &mut jobs).unwrap();
+        let mut made = Jobs::default();
+        cut("i", 0, files(&[100, 200, 300]), &[], 4, 30_000, JobSize(1), &mut made).unwrap();
         let mut next = 30_000;
-        for chunk in jobs.iter().flat_map(|job| &job.chunks) {
+        for chunk in made.jobs.iter().flat_map(|job| &job.chunks) {
             assert_eq!(chunk.row_id_base, next);
             next = chunk.row_id_base + chunk.row_id_count;
         }
     }
 
     #[test]
+    fn pieces_whose_ends_are_guesses_name_their_file() {
+        let cuts = Cuts { at: vec![40, 70], size: 100, frames: Vec::new() };
+        let split = |guessed| Some(Split { cuts: cuts.clone(), columns: None, guessed, rows: Vec::new() });
+        let splits = [None, split(true), split(false), split(true)];
+        let mut made = Jobs::default();
+        cut("i", 0, files(&[100; 4]), &splits, 2, 0, JobSize(50), &mut made).unwrap();
+        let chunks: Vec<&Chunk> = made.jobs.iter().flat_map(|job| &job.chunks).collect();
+        let named: Vec<Option<u32>> = chunks.iter().map(|chunk| chunk.cut_file).collect();
+        let [none, first, second] = [None, Some(0), Some(1)];
+        assert_eq!(named, [none, first, first, first, none, none, none, second, second, second]);
+        for (number, last) in [(0, 3), (1, 9)] {
+            assert_eq!(made.cut_files[number].file.path, chunks[last].file.path);
+            assert_eq!(made.cut_files[number].cuts, cuts);
+            assert_eq!(
+                made.cut_files[number].row_id_end,
+                chunks[last].row_id_base + chunks[last].row_id_count
+            );
+        }
+    }
+
+    #[test]
     fn a_table_without_data_has_no_job() {
-        let mut jobs = Vec::new();
-        assert_eq!(cut("i", 0, &files(&[]), &[], 1, 7, JobSize(1), &mut jobs).unwrap(), 7);
-        assert!(jobs.is_empty());
+        let mut made = Jobs::default();
+        assert_eq!(cut("i", 0, files(&[]), &[], 1, 7, JobSize(1), &mut made).unwrap(), 7);
+        assert!(made.jobs.is_empty());
     }
 }

@@ -281,7 +281,7 @@ impl Planner<'_> {
 
     async fn make(&self) -> Result<Plan, Fault> {
         let mut read = th_connect::read_options(self.config)?;
-        let dump = self.discover().await?;
+        let mut dump = self.discover().await?;
         let tidb = self.tidb()?;
         self.check_definitions_present(tidb, &dump).await?;
         let version = tidb.version().await.map_err(|error| fault::of_cluster(&error))?;
@@ -290,15 +290,16 @@ impl Planner<'_> {
         let session = self.session(tidb).await?;
         read.time_zone.clone_from(&session.time_zone);
         let mut tables = Vec::with_capacity(dump.tables.len());
-        let mut jobs = Vec::new();
+        let mut made = jobs::Jobs::default();
         let sizes = jobs::JobSize::choose(self.config.thunderhead.job_size.0, &dump);
-        for files in &dump.tables {
+        let source_bytes = dump.tables.iter().map(TableFiles::size).sum();
+        for files in std::mem::take(&mut dump.tables) {
             let span = tracing::info_span!("table", import_id = %self.import_id, table = %format!("{}.{}", files.db, files.table));
-            let planning = self.plan_table(files, &session, &read, sizes, tables.len(), &mut jobs);
+            let planning = self.plan_table(files, &session, &read, sizes, tables.len(), &mut made);
             let planned = planning.instrument(span).await?;
             tables.push(planned);
         }
-        let first_commit_ts = self.give_timestamps(&mut jobs).await?;
+        let first_commit_ts = self.give_timestamps(&mut made.jobs).await?;
         Step::TimestampsGiven.reached();
         let conflict = self.conflict_policy();
         if conflict.strategy == ConflictStrategy::Replace {
@@ -322,12 +323,13 @@ impl Planner<'_> {
             max_rejected: self.config.max_type_errors(),
             conflict,
             first_commit_ts,
-            source_bytes: dump.tables.iter().map(TableFiles::size).sum(),
+            source_bytes,
             tables,
-            jobs: jobs.len() as u32,
+            jobs: made.jobs.len() as u32,
             attempt: self.env.uuid(),
         };
-        self.ledger.write_plan(&plan, &jobs).await.map_err(|error| fault::of_ledger(&error))?;
+        let written = self.ledger.write_plan(&plan, &made.jobs, &made.cut_files).await;
+        written.map_err(|error| fault::of_ledger(&error))?;
         Step::PlanWritten.reached();
         tracing::info!(import = %plan.import_id, tables = plan.tables.len(), jobs = plan.jobs, "plan written");
         schemas::create_views(self, tidb, &dump).await?;
@@ -387,14 +389,14 @@ impl Planner<'_> {
 
     async fn plan_table(
         &self,
-        files: &TableFiles,
+        files: TableFiles,
         session: &Session,
         read: &th_dump::ReadOptions,
         sizes: jobs::JobSize,
         number: usize,
-        jobs: &mut Vec<Job>,
+        made: &mut jobs::Jobs,
     ) -> Result<PlannedTable, Fault> {
-        let (db, name) = (files.db.as_str(), files.table.as_str());
+        let (db, name) = (&files.db.clone(), &files.table.clone());
         let tidb = self.tidb()?;
         let json =
             tidb.table_info(db, name).await.map_err(|error| fault::of_cluster(&error).of_table(db, name))?;
@@ -405,7 +407,7 @@ impl Planner<'_> {
             .map_err(|error| fault::of_plan(&error, db, name))?;
         let ignored_columns = self.ignored_columns(db, name);
         let before = if files.data.is_empty() { Pairs::default() } else { self.found_before(&table).await? };
-        let columns = probe::source_columns(self.source, files, read, &ignored_columns).await?;
+        let columns = probe::source_columns(self.source, &files, read, &ignored_columns).await?;
         if let (Some(columns), Some(file)) = (&columns.names, files.data.first()) {
             let constants: Vec<(String, Vec<u8>)> = file
                 .constants
@@ -426,8 +428,9 @@ impl Planner<'_> {
         let first_base = next.iter().map(|id| id.next.saturating_sub(1)).max().unwrap_or(0);
         let column_count = columns.names.map_or(table.info.columns.len(), |names| names.len());
         let (piece, how) = self.cutting(sizes);
-        let splits = probe::splits(self.source, files, read, piece, how).await?;
-        let first_job = jobs.len() as u32;
+        let splits = probe::splits(self.source, &files, read, piece, how).await?;
+        let source_bytes = files.size();
+        let first_job = made.jobs.len() as u32;
         let row_id_end = jobs::cut(
             self.import_id,
             number as u32,
@@ -436,20 +439,20 @@ impl Planner<'_> {
             column_count as u64,
             first_base,
             sizes,
-            jobs,
+            made,
         )
         .map_err(|error| Fault::from_error(Code::BadConfig, &error).of_table(db, name))?;
         Ok(PlannedTable {
-            db: db.to_owned(),
-            name: name.to_owned(),
+            db: db.clone(),
+            name: name.clone(),
             info: RawValue::from_string(json).map_err(|error| {
                 Fault::new(Code::Internal, format!("the table definition is not JSON: {error}"))
                     .of_table(db, name)
             })?,
             columns: Vec::new(),
             ignored_columns,
-            source_bytes: files.size(),
-            jobs: first_job..jobs.len() as u32,
+            source_bytes,
+            jobs: first_job..made.jobs.len() as u32,
             row_id_end,
             before,
         })

@@ -6,7 +6,7 @@ use th_connect::fault;
 use th_dump::{Dump, TableFiles};
 use th_env::Step;
 use th_errors::{Code, Fault};
-use th_ledger::{Backend, FORMAT, Job, Plan, PlannedColumn, PlannedTable, Session, SqlPlan, Target};
+use th_ledger::{Backend, FORMAT, Plan, PlannedColumn, PlannedTable, Session, SqlPlan, Target};
 use th_mysql::{Books, Server, TableFacts};
 use th_types::TimeZone;
 
@@ -30,16 +30,17 @@ impl Planner<'_, Server> {
     async fn make(&self) -> Result<Plan, Fault> {
         let server = self.cluster;
         let mut read = th_connect::read_options(self.config)?;
-        let dump = self.discover().await?;
+        let mut dump = self.discover().await?;
         self.check_definitions_present(server, &dump).await?;
         schemas::create(self, server, &dump).await?;
         Step::SchemasMade.reached();
         read.time_zone = self.reading_zone().await?;
         let mut tables = Vec::with_capacity(dump.tables.len());
-        let mut jobs = Vec::new();
+        let mut made = jobs::Jobs::default();
         let sizes = jobs::JobSize::choose(self.config.thunderhead.job_size.0, &dump);
-        for files in &dump.tables {
-            tables.push(self.plan_table(files, &read, sizes, tables.len(), &mut jobs).await?);
+        let source_bytes = dump.tables.iter().map(TableFiles::size).sum();
+        for files in std::mem::take(&mut dump.tables) {
+            tables.push(self.plan_table(files, &read, sizes, tables.len(), &mut made).await?);
         }
         let books = self.env.uuid().replace('-', "");
         let plan = Plan {
@@ -66,17 +67,17 @@ impl Planner<'_, Server> {
             max_rejected: self.config.max_type_errors(),
             conflict: self.conflict_policy(),
             first_commit_ts: 0,
-            source_bytes: dump.tables.iter().map(TableFiles::size).sum(),
+            source_bytes,
             tables,
-            jobs: jobs.len() as u32,
+            jobs: made.jobs.len() as u32,
             attempt: self.env.uuid(),
         };
-        self.commit(&plan, &jobs, &dump).await?;
+        self.commit(&plan, &made, &dump).await?;
         Ok(plan)
     }
 
     /// The books first: a plan that is there has its books.
-    async fn commit(&self, plan: &Plan, jobs: &[Job], dump: &Dump) -> Result<(), Fault> {
+    async fn commit(&self, plan: &Plan, made: &jobs::Jobs, dump: &Dump) -> Result<(), Fault> {
         if let Backend::Tidb(sql) = &plan.backend {
             let books = Books::new(&sql.books_schema, &sql.books);
             books
@@ -85,7 +86,8 @@ impl Planner<'_, Server> {
                 .map_err(|error| fault::of_sql(&error))?;
             Step::BooksOpened.reached();
         }
-        self.ledger.write_plan(plan, jobs).await.map_err(|error| fault::of_ledger(&error))?;
+        let written = self.ledger.write_plan(plan, &made.jobs, &made.cut_files).await;
+        written.map_err(|error| fault::of_ledger(&error))?;
         Step::PlanWritten.reached();
         tracing::info!(import = %plan.import_id, tables = plan.tables.len(), jobs = plan.jobs, "plan written");
         schemas::create_views(self, self.cluster, dump).await?;
@@ -117,13 +119,13 @@ impl Planner<'_, Server> {
 
     async fn plan_table(
         &self,
-        files: &TableFiles,
+        files: TableFiles,
         read: &th_dump::ReadOptions,
         sizes: jobs::JobSize,
         number: usize,
-        jobs: &mut Vec<Job>,
+        made: &mut jobs::Jobs,
     ) -> Result<PlannedTable, Fault> {
-        let (db, name) = (files.db.as_str(), files.table.as_str());
+        let (db, name) = (&files.db.clone(), &files.table.clone());
         let facts = self.cluster.table(db, name).await.map_err(|error| fault::of_sql(&error))?;
         let facts = facts.ok_or_else(|| {
             Fault::new(Code::SchemaMissing, "the target has no such table").of_table(db, name)
@@ -132,7 +134,7 @@ impl Planner<'_, Server> {
             tracing::warn!(db, name, engine = %facts.engine, "the table's engine has no transactions: rows of a job that is interrupted can be written twice");
         }
         let ignored_columns = self.ignored_columns(db, name);
-        let columns = probe::source_columns(self.source, files, read, &ignored_columns).await?;
+        let columns = probe::source_columns(self.source, &files, read, &ignored_columns).await?;
         if let (Some(listed), Some(file)) = (&columns.names, files.data.first())
             && let Some(unknown) =
                 listed.iter().find(|name| !ignored_columns.contains(name) && !has(&facts, name))
@@ -145,8 +147,9 @@ impl Planner<'_, Server> {
             .of_table(db, name));
         }
         let (piece, how) = self.cutting(sizes);
-        let splits = probe::splits(self.source, files, read, piece, how).await?;
-        let first_job = jobs.len() as u32;
+        let splits = probe::splits(self.source, &files, read, piece, how).await?;
+        let source_bytes = files.size();
+        let first_job = made.jobs.len() as u32;
         let row_id_end = jobs::cut(
             self.import_id,
             number as u32,
@@ -155,7 +158,7 @@ impl Planner<'_, Server> {
             facts.columns.len() as u64,
             0,
             sizes,
-            jobs,
+            made,
         )
         .map_err(|error| Fault::from_error(Code::BadConfig, &error).of_table(db, name))?;
         let columns = facts.columns.into_iter().map(|column| PlannedColumn {
@@ -165,13 +168,13 @@ impl Planner<'_, Server> {
             invisible: column.invisible,
         });
         Ok(PlannedTable {
-            db: db.to_owned(),
-            name: name.to_owned(),
+            db: db.clone(),
+            name: name.clone(),
             info: RawValue::NULL.to_owned(),
             columns: columns.collect(),
             ignored_columns,
-            source_bytes: files.size(),
-            jobs: first_job..jobs.len() as u32,
+            source_bytes,
+            jobs: first_job..made.jobs.len() as u32,
             row_id_end,
             before: th_ledger::Pairs::default(),
         })

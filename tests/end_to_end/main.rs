@@ -3,6 +3,9 @@
 mod bad_input;
 mod conflicts;
 mod dumps;
+mod listing;
+mod manual;
 mod operating;
+mod pieces;
 mod processes;
 mod sql;

@@ -7,6 +7,7 @@ mod mariadb;
 mod process;
 mod proxy;
 pub mod small_dump;
+mod wide_bucket;
 
 use std::path::{Path, PathBuf};
 
@@ -16,8 +17,9 @@ use th_playground::{Playground, PlaygroundOptions};
 pub use cloud::{Cloud, environment_of};
 pub use digest::{Digest, connect, digests, digests_in, expected};
 pub use mariadb::MariaDb;
-pub use process::{DEADLINE, Outcome, Running};
+pub use process::{DEADLINE, Memory, Outcome, Running};
 pub use proxy::{HttpEffect, HttpFault, HttpRequest, Proxy};
+pub use wide_bucket::WideBucket;
 
 /// A file or folder of the test data.
 pub fn data(path: &str) -> PathBuf {
@@ -80,6 +82,11 @@ impl Target {
         process::run(&process::program(), &arguments, &[]).await
     }
 
+    /// The same with a source among the flags.
+    pub async fn import_from(&self, more: &[&str]) -> Outcome {
+        self.import(Path::new(""), more).await
+    }
+
     /// Starts the same import and does not wait for it.
     pub fn start_import(&self, source: &Path, more: &[&str]) -> Running {
         self.start_import_in(source, more, &[])
@@ -124,7 +131,9 @@ impl Target {
             ("--ledger", self.path("ledger").display().to_string()),
             ("--sort-dir", sort_folder.display().to_string()),
         ] {
-            arguments.extend([flag.to_owned(), value]);
+            if !more.contains(&flag) {
+                arguments.extend([flag.to_owned(), value]);
+            }
         }
         // A flag that is given twice would be an error.
         let flags = self.flags();

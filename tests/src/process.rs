@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use th_env::Env;
 use tokio::process::{Child, Command};
 
 /// No run of the program in a test takes longer than this.
@@ -75,6 +76,20 @@ impl Running {
         self.0.id()
     }
 
+    /// Looks at its memory until it ends.
+    pub fn watch_memory(&self) -> Memory {
+        let status = format!("/proc/{}/status", self.0.id().unwrap_or(0));
+        Memory(tokio::spawn(async move {
+            let mut peak = 0;
+            // The system keeps the peak itself; the last look before the end has it.
+            while let Some(bytes) = resident_peak(&status) {
+                peak = bytes;
+                Env::real().sleep(Duration::from_millis(50), "until the next look at a process").await;
+            }
+            peak
+        }))
+    }
+
     /// Waits for its end.
     pub async fn wait(self) -> Outcome {
         let output = tokio::time::timeout(DEADLINE, self.0.wait_with_output())
@@ -87,6 +102,23 @@ impl Running {
             err: String::from_utf8_lossy(&output.stderr).into_owned(),
         }
     }
+}
+
+/// See [`Running::watch_memory`].
+#[derive(Debug)]
+pub struct Memory(tokio::task::JoinHandle<u64>);
+
+impl Memory {
+    /// The most memory that was resident, in bytes, once the process has ended.
+    pub async fn peak_bytes(self) -> u64 {
+        self.0.await.expect("nothing ends the watch")
+    }
+}
+
+fn resident_peak(status: &str) -> Option<u64> {
+    let text = std::fs::read_to_string(status).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix(" kB")?.parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
 }
 
 /// The program, built beside the tests.

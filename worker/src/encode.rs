@@ -5,7 +5,7 @@ use std::sync::Arc;
 use th_codec::Checksum;
 use th_connect::fault;
 use th_errors::{Code, Fault};
-use th_job::{EncodedRow, JobContext, Sink};
+use th_job::{Done, EncodedRow, Found, JobContext, Pieces, Sink};
 use th_ledger::{Bases, Job, Pairs, Reject};
 use th_sorter::{SortOptions, Sorted, Sorter};
 
@@ -28,12 +28,15 @@ pub(crate) struct Encoded {
     pub(crate) pairs: Pairs,
     pub(crate) bases: Bases,
     pub(crate) source_bytes: u64,
+    /// Where pieces that were cut off by looking really end.
+    pub(crate) found: Vec<Found>,
 }
 
 /// What the loop needs.
 pub(crate) struct EncodeTask {
     pub(crate) import: Arc<Import>,
     pub(crate) job: Arc<Job>,
+    pub(crate) pieces: Pieces,
     pub(crate) sort: SortOptions,
     pub(crate) progress: Arc<JobProgress>,
     pub(crate) stop: Stop,
@@ -44,8 +47,14 @@ pub(crate) struct EncodeTask {
 pub(crate) fn run(task: &EncodeTask) -> Result<Encoded, Fault> {
     let import = &task.import;
     let (planned, table) = import.table(task.job.table)?;
-    let of =
-        JobContext { source: &import.source, plan: &import.plan, planned, table, runtime: &task.runtime };
+    let of = JobContext {
+        source: &import.source,
+        plan: &import.plan,
+        planned,
+        table,
+        pieces: &task.pieces,
+        runtime: &task.runtime,
+    };
     let mut sorting = Sorting {
         task,
         sorter: Sorter::new(task.sort.clone()),
@@ -56,7 +65,7 @@ pub(crate) fn run(task: &EncodeTask) -> Result<Encoded, Fault> {
         rejects: Vec::new(),
         source_bytes: 0,
     };
-    let bases = th_job::encode(of, &task.job, &mut sorting)?;
+    let Done { bases, found } = th_job::encode(of, &task.job, &mut sorting)?;
     let Sorting { sorter, checksum, rows, rejected, rejects, source_bytes, .. } = sorting;
     Ok(Encoded {
         sorted: sorter.finish(),
@@ -66,6 +75,7 @@ pub(crate) fn run(task: &EncodeTask) -> Result<Encoded, Fault> {
         pairs: Pairs { crc64: checksum.crc64, pairs: checksum.pairs, bytes: checksum.bytes },
         bases,
         source_bytes,
+        found,
     })
 }
 
@@ -113,9 +123,6 @@ impl Sink for Sorting<'_> {
         let pair_bytes = self.checksum.bytes - self.pair_bytes_reported;
         self.pair_bytes_reported = self.checksum.bytes;
         self.task.progress.encoded(source_bytes, rows, pair_bytes);
-        if self.task.stop.is_set() {
-            return Err(Fault::new(Code::Interrupted, "told to stop"));
-        }
-        Ok(())
+        self.task.stop.check()
     }
 }

@@ -94,6 +94,11 @@ impl Stop {
     pub fn is_set(&self) -> bool {
         self.0.load(Ordering::Relaxed) >= Self::STOP
     }
+
+    /// Ends what is in hand if jobs are to be given back.
+    pub(crate) fn check(&self) -> Result<(), Fault> {
+        if self.is_set() { Err(Fault::new(Code::Interrupted, "told to stop")) } else { Ok(()) }
+    }
 }
 
 /// Takes jobs of one import until it is over or the worker is told to stop.

@@ -4,6 +4,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use th_mysql::SqlError;
+
 /// What sort of failure it is; callers decide on this, never on the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -157,6 +159,18 @@ impl ClusterError {
             ErrorKind::Unreachable
         };
         Self::new(kind, endpoint, format!("{what}: {error}{}", source_chain(error)))
+    }
+
+    /// Of the first connection to TiDB.
+    pub(crate) fn from_sql(endpoint: &str, error: &SqlError) -> Self {
+        let kind = match error {
+            SqlError::Server { code: 1045 | 1044 | 1698, .. } => ErrorKind::Rejected,
+            SqlError::Server { code, .. } => ErrorKind::Sql { code: *code },
+            SqlError::Connection { .. } => ErrorKind::Unreachable,
+            SqlError::Timeout { .. } => ErrorKind::Timeout,
+            SqlError::Options(_) => ErrorKind::InvalidInput,
+        };
+        Self::new(kind, endpoint, format!("connect: {error}"))
     }
 
     pub(crate) fn from_mysql(endpoint: &str, what: &str, error: &mysql_async::Error) -> Self {

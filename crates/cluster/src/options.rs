@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use th_mysql::Tls;
+
 use crate::{ClusterError, ErrorKind};
 
 /// How to reach a cluster, and how long to wait for it.
@@ -23,6 +25,10 @@ pub struct ClusterOptions {
     pub write_timeout: Duration,
     /// Connections to one store; data streams share them.
     pub connections_per_store: usize,
+    /// Whether data streams are compressed with gzip: less traffic between zones, more CPU at both ends.
+    pub compress_writes: bool,
+    /// Most bytes a second to one store, of pairs or files before compression; 0 is no limit.
+    pub store_write_limit: u64,
     /// What TiKV's resource control sees as the source of our requests. The last part after `_` is the
     /// task type, `lightning` being the one operators already limit.
     pub request_source: String,
@@ -41,6 +47,8 @@ impl ClusterOptions {
             request_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_mins(15),
             connections_per_store: 4,
+            compress_writes: false,
+            store_write_limit: 0,
             request_source: "external_thunderhead_lightning".to_owned(),
             resource_group: String::new(),
         }
@@ -62,8 +70,8 @@ pub struct TidbOptions {
     pub password: String,
     /// Largest number of connections.
     pub connections: usize,
-    /// Whether the SQL port speaks TLS (with [`ClusterOptions::tls`], or public roots without it).
-    pub tls: bool,
+    /// Whether and how SQL connections are encrypted.
+    pub tls: Tls,
     /// `sql_mode` of our sessions; `None` leaves the server's default.
     pub sql_mode: Option<String>,
     /// Further session variables, set after ours.
@@ -79,7 +87,7 @@ impl Default for TidbOptions {
             user: "root".to_owned(),
             password: String::new(),
             connections: 8,
-            tls: false,
+            tls: Tls::Off,
             sql_mode: None,
             session_vars: Vec::new(),
         }

@@ -60,11 +60,9 @@ const NOTES: &[(&str, &str)] = &[
     ("security.redact-info-log", "without effect: rows are never logged, only their places"),
     ("tidb.log-level", "without effect: TiDB's library is not used"),
     ("tidb.max-allowed-packet", "for `backend = \"tidb\"` only: no other statement is that large"),
-    ("tidb.security", "for `backend = \"tidb\"` only: else the files of [security] are used"),
     ("tikv-importer.add-index-by-sql", "without effect: indexes are imported with the rows"),
     ("tikv-importer.addr", "without effect: there is no importer daemon"),
     ("tikv-importer.block-size", "without effect: sorted files have their own format"),
-    ("tikv-importer.compress-kv-pairs", "not obeyed yet: nothing is compressed on the way to TiKV"),
     ("tikv-importer.duplicate-resolution", "deprecated: taken for conflict.strategy"),
     ("tikv-importer.engine-mem-cache-size", "without effect: see thunderhead.sort-memory"),
     ("tikv-importer.local-writer-mem-cache-size", "without effect: see thunderhead.sort-memory"),
@@ -89,7 +87,6 @@ const NOTES: &[(&str, &str)] = &[
     ("tikv-importer.region-split-keys", "without effect: regions are sized by bytes"),
     ("tikv-importer.send-kv-pairs", "without effect: messages are bounded by bytes"),
     ("tikv-importer.send-kv-size", "without effect: messages have a fitting size"),
-    ("tikv-importer.store-write-bwlimit", "not obeyed yet: bound the load with thunderhead.concurrency"),
 ];
 
 /// What is to know about a key, if it differs from Lightning.

@@ -29,6 +29,7 @@ pub fn of_location(error: &LocationError) -> Fault {
 /// A dump that cannot be made out.
 pub fn of_dump(error: &DumpError) -> Fault {
     let code = match error.kind() {
+        _ if matches!(error, DumpError::File { .. }) => Code::SourceUnreachable,
         DumpErrorKind::EmptySource => Code::SourceEmpty,
         DumpErrorKind::Config => Code::BadConfig,
         DumpErrorKind::Invalid => Code::BadSchema,
@@ -41,6 +42,7 @@ pub fn of_dump(error: &DumpError) -> Fault {
 pub fn of_read(error: &ReadError) -> Fault {
     let code = match (error.kind(), error) {
         (_, ReadError::PrematureEnd { .. } | ReadError::Corrupt { .. }) => Code::BrokenSource,
+        (_, ReadError::Column { .. }) => Code::BadColumns,
         (ReadErrorKind::Data, _) => Code::BadSyntax,
         (ReadErrorKind::Changed, _) => Code::SourceChanged,
         (ReadErrorKind::Config, _) => Code::BadConfig,

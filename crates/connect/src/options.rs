@@ -125,6 +125,8 @@ pub fn cluster_options(config: &Config, pd: &[String], with_sql: bool) -> Cluste
     };
     let mut options = ClusterOptions::new(endpoints);
     options.tls = tls(&config.security);
+    options.compress_writes = !config.tikv_importer.compress_kv_pairs.is_empty();
+    options.store_write_limit = config.tikv_importer.store_write_bwlimit.0;
     if with_sql {
         let tidb = &config.tidb;
         let mut session_vars: Vec<(String, String)> = [
@@ -142,7 +144,7 @@ pub fn cluster_options(config: &Config, pd: &[String], with_sql: bool) -> Cluste
             status_port: config.tidb.status_port,
             user: config.tidb.user.clone(),
             password: config.tidb.password.reveal().to_owned(),
-            tls: matches!(config.tidb.tls.as_str(), "cluster" | "true"),
+            tls: crate::server::tls(config),
             sql_mode: Some(config.tidb.sql_mode.clone()),
             session_vars,
             ..TidbOptions::default()

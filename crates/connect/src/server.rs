@@ -79,7 +79,7 @@ pub async fn server(config: &Config, env: &Env) -> Result<Server, Fault> {
         port,
         user: tidb.user.clone(),
         password: tidb.password.reveal().to_owned(),
-        tls: tls(&tidb.tls, tidb.security.as_ref().unwrap_or(&config.security)),
+        tls: tls(config),
         sql_mode: tidb.sql_mode.clone(),
         time_zone: config.thunderhead.time_zone.clone(),
         session_vars: tidb.session_vars.clone().into_iter().collect(),
@@ -90,10 +90,16 @@ pub async fn server(config: &Config, env: &Env) -> Result<Server, Fault> {
     Server::connect(env.clone(), &options).await.map_err(|error| fault::of_sql(&error))
 }
 
-fn tls(word: &str, security: &Security) -> Tls {
+/// How connections to the server of `[tidb]` are encrypted.
+pub(crate) fn tls(config: &Config) -> Tls {
+    encryption(&config.tidb.tls, config.tidb.security.as_ref().unwrap_or(&config.security))
+}
+
+fn encryption(word: &str, security: &Security) -> Tls {
     let path = |text: &str| (!text.is_empty()).then(|| text.into());
     match word.to_ascii_lowercase().as_str() {
-        "cluster" | "true" => Tls::Verified {
+        "" if security.ca_path.is_empty() => Tls::Off,
+        "" | "cluster" | "true" => Tls::Verified {
             ca: path(&security.ca_path),
             identity: path(&security.cert_path).zip(path(&security.key_path)),
         },
@@ -110,10 +116,14 @@ mod tests {
     #[test]
     fn words_of_tls_say_how_much_the_server_is_trusted() {
         let security = Security { ca_path: "ca.pem".into(), ..Security::default() };
-        assert_eq!(tls("", &security), Tls::Off);
-        assert_eq!(tls("false", &security), Tls::Off);
-        assert_eq!(tls("cluster", &security), Tls::Verified { ca: Some("ca.pem".into()), identity: None });
-        assert_eq!(tls("skip-verify", &security), Tls::Unverified);
-        assert_eq!(tls("preferred", &security), Tls::Preferred);
+        assert_eq!(encryption("", &Security::default()), Tls::Off);
+        assert_eq!(encryption("", &security), encryption("cluster", &security));
+        assert_eq!(encryption("false", &security), Tls::Off);
+        assert_eq!(
+            encryption("cluster", &security),
+            Tls::Verified { ca: Some("ca.pem".into()), identity: None }
+        );
+        assert_eq!(encryption("skip-verify", &security), Tls::Unverified);
+        assert_eq!(encryption("preferred", &security), Tls::Preferred);
     }
 }

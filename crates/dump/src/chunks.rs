@@ -35,10 +35,14 @@ impl Default for ChunkOptions {
 pub struct Chunk {
     /// Index into the table's `data`.
     pub file_index: usize,
-    /// First byte of the stored object.
+    /// Its first byte: of the uncompressed file for a piece of a file in frames, else of the stored object.
     pub start: u64,
-    /// One past the last byte of the stored object.
+    /// One past its last byte.
     pub end: u64,
+    /// Bytes of the stored object.
+    pub stored: u64,
+    /// Whether the file is in pieces.
+    pub is_piece: bool,
     /// The rows' ids are `row_id_base + 1`, `row_id_base + 2`, …
     pub row_id_base: u64,
     /// How many ids there are.
@@ -49,9 +53,8 @@ pub struct Chunk {
 
 impl Chunk {
     /// The range to open a reader with; `None` when the chunk is the whole file.
-    pub fn range(&self, file: &DataFile) -> Option<Range<u64>> {
-        let whole = self.start == 0 && self.end == file.size;
-        (!whole && file.compression == Compression::None).then_some(self.start..self.end)
+    pub fn range(&self) -> Option<Range<u64>> {
+        self.is_piece.then_some(self.start..self.end)
     }
 }
 
@@ -84,14 +87,27 @@ pub fn plan_chunks_with_splits(
     let mut chunks = Vec::with_capacity(files.len());
     for (file_index, file) in files.iter().enumerate() {
         let split = splits.get(file_index).and_then(Option::as_ref);
-        let cuts = split.map_or(&[][..], |split| split.cuts.as_slice());
-        let ends = cuts.iter().copied().chain([file.size]);
+        let cuts = split.map_or(&[][..], |split| split.cuts.at.as_slice());
+        let ends = cuts.iter().copied().chain([split.map_or(file.size, |split| split.cuts.size)]);
         let starts = [0].into_iter().chain(cuts.iter().copied());
         for (piece, (start, end)) in starts.zip(ends).enumerate() {
             let exact = split.and_then(|split| split.rows.get(piece).copied());
-            let count = exact.unwrap_or_else(|| row_id_count(file, end.saturating_sub(start), options));
+            let stored = split.map_or(start..end, |split| split.cuts.stored(&(start..end), file.size).0);
+            let compressed = split.is_none_or(|split| split.cuts.frames.is_empty());
+            let compression = if compressed { file.compression } else { Compression::None };
+            let count =
+                exact.unwrap_or_else(|| row_id_count(file, compression, end.saturating_sub(start), options));
             let columns = split.filter(|_| start > 0).and_then(|split| split.columns.clone());
-            chunks.push(Chunk { file_index, start, end, row_id_base: base, row_id_count: count, columns });
+            chunks.push(Chunk {
+                file_index,
+                start,
+                end,
+                stored: stored.end - stored.start,
+                is_piece: !cuts.is_empty(),
+                row_id_base: base,
+                row_id_count: count,
+                columns,
+            });
             base =
                 base.checked_add(count).filter(|end| i64::try_from(*end).is_ok()).ok_or_else(|| OptionError {
                     option: "mydumper.data-source-dir",
@@ -106,9 +122,9 @@ pub fn plan_chunks_with_splits(
 }
 
 /// The most rows that `bytes` of a file can hold.
-fn row_id_count(file: &DataFile, bytes: u64, options: &ChunkOptions) -> u64 {
+fn row_id_count(file: &DataFile, compression: Compression, bytes: u64, options: &ChunkOptions) -> u64 {
     let columns = options.columns.max(1);
-    let size = match file.compression {
+    let size = match compression {
         Compression::None if file.format != Format::Parquet => bytes,
         _ => bytes.saturating_mul(options.expansion.max(1)),
     };
@@ -158,8 +174,8 @@ mod tests {
         for pair in chunks.windows(2) {
             assert_eq!(pair[0].row_id_base + pair[0].row_id_count, pair[1].row_id_base);
         }
-        assert_eq!(chunks[1].range(&files[1]), None);
-        assert_eq!(Chunk { end: 4, ..chunks[1].clone() }.range(&files[1]), Some(0..4));
+        assert_eq!(chunks[1].range(), None);
+        assert_eq!(Chunk { end: 4, is_piece: true, ..chunks[1].clone() }.range(), Some(0..4));
         let text = serde_json::to_string(&chunks).unwrap();
         assert_eq!(serde_json::from_str::<Vec<Chunk>>(&text).unwrap(), chunks);
     }

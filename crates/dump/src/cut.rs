@@ -1,10 +1,12 @@
-//! Cuts large SQL and CSV files by looking at small parts of them.
+//! Cuts large SQL and CSV files by looking at small parts of them: uncompressed ones, and those in zstd with a seek
+//! table.
 //!
 //! Near every place where a piece should end, the first position is taken at which a statement (SQL) or a
 //! record (CSV) seems to begin and whose following rows can be read. It may be wrong: text that looks like rows
-//! can stand inside a string. That is found by whoever reads the piece before: a piece that does not end
-//! between two rows ends inside a string or a statement, which is an error. So rows are neither lost nor read
-//! twice.
+//! can stand inside a string. That is found by whoever reads the piece before
+//! ([`RowReader::open_piece`]): if a piece ends inside a row, its reader goes on to the next cut that is right, and
+//! what begins at the wrong one is no row. So rows are neither lost nor read twice, provided that nobody uses
+//! a piece's rows before the pieces before it say that it begins where one of them ends.
 
 use std::io::Cursor;
 
@@ -13,9 +15,10 @@ use bytes::Bytes;
 use crate::dump::{Compression, DataFile, Format};
 use crate::error::ReadError;
 use crate::fetch::{PinnedObject, fetch_part};
-use crate::options::ReadOptions;
+use crate::frames::Frames;
+use crate::options::{IoOptions, ReadOptions};
 use crate::row_reader::RowReader;
-use crate::split::{Split, cuts, header};
+use crate::split::{CutFrame, Cuts, Split, cuts, header};
 use crate::store::Store;
 
 /// Bytes that are looked at first; doubled until a beginning is found.
@@ -26,8 +29,10 @@ const LAST_LOOK: u64 = 16 << 20;
 const PROOF: usize = 64 << 10;
 /// Beginnings that are tried in one look.
 const MOST_TRIED: usize = 16;
+/// What compression makes of a byte at best, as far as it matters here.
+const MOST_COMPRESSED: u64 = 1000;
 
-/// Finds the cuts of an uncompressed SQL or CSV file into pieces of about `piece` bytes; `None` for files that
+/// Finds the cuts of an SQL or CSV file into pieces of about `piece` bytes, uncompressed; `None` for files that
 /// are not worth it (at most 1.5 pieces) or cannot be cut.
 ///
 /// # Errors
@@ -39,8 +44,23 @@ pub async fn cut_by_looking(
     piece: u64,
 ) -> Result<Option<Split>, ReadError> {
     let piece = piece.max(1);
-    let may_cut = matches!(file.format, Format::Sql | Format::Csv) && file.compression == Compression::None;
-    if !may_cut || file.size <= piece + piece / 2 {
+    if !matches!(file.format, Format::Sql | Format::Csv) {
+        return Ok(None);
+    }
+    let object = PinnedObject::of(store, file)?;
+    let frames = match file.compression {
+        Compression::None => None,
+        // A compressed file that is no larger than this is not worth a request.
+        Compression::Zstd if file.size > piece / MOST_COMPRESSED => {
+            match Frames::read(&object, &options.io).await? {
+                Some(frames) => Some(frames),
+                None => return Ok(None),
+            }
+        }
+        _ => return Ok(None),
+    };
+    let size = frames.as_ref().map_or(file.size, |frames| frames.size);
+    if size <= piece + piece / 2 {
         return Ok(None);
     }
     let (first_row, columns, fields) = match file.format {
@@ -52,15 +72,48 @@ pub async fn cut_by_looking(
         }
         _ => (0, None, None),
     };
-    let object = PinnedObject::of(store, file)?;
-    let near = async |target| near(&object, file.format, target, fields, options).await;
-    let cuts = cuts(first_row, file.size, piece, near).await?;
-    Ok((!cuts.is_empty()).then_some(Split { cuts, columns, rows: Vec::new() }))
+    let looked = Looked { object, frames, size };
+    let near = async |target| near(&looked, file.format, target, fields, options).await;
+    let at = cuts(first_row, size, piece, near).await?;
+    if at.is_empty() {
+        return Ok(None);
+    }
+    let holding = |frames: &Frames| {
+        let frame = |&cut: &u64| {
+            let frame = frames.holding(cut)?;
+            Some(CutFrame { stored: frame.start..frame.end, base: frame.base })
+        };
+        at.iter().filter_map(frame).collect()
+    };
+    let frames = looked.frames.as_ref().map_or_else(Vec::new, holding);
+    Ok(Some(Split { cuts: Cuts { at, size, frames }, columns, guessed: true, rows: Vec::new() }))
+}
+
+/// A file that is looked into.
+struct Looked {
+    object: PinnedObject,
+    frames: Option<Frames>,
+    /// Bytes of the uncompressed file.
+    size: u64,
+}
+
+impl Looked {
+    /// At most `count` bytes of the uncompressed file from `target` on, or from where one can begin to look after
+    /// that, and where they begin. `None` at the file's end.
+    async fn look(&self, target: u64, count: u64, io: &IoOptions) -> Result<Option<(u64, Bytes)>, ReadError> {
+        let Some(frames) = &self.frames else {
+            let end = (target + count).min(self.size);
+            return Ok(Some((target, fetch_part(&self.object, target..end, io).await?)));
+        };
+        let Some(frame) = frames.from(target) else { return Ok(None) };
+        let bytes = frames.look(&self.object, frame, count, io).await?;
+        Ok(Some((frame.base, bytes)))
+    }
 }
 
 /// The first position after `target` at which rows seem to begin.
 async fn near(
-    object: &PinnedObject,
+    file: &Looked,
     format: Format,
     target: u64,
     fields: Option<usize>,
@@ -68,15 +121,14 @@ async fn near(
 ) -> Result<Option<u64>, ReadError> {
     let mut look = FIRST_LOOK;
     loop {
-        let end = (target + look).min(object.size);
-        let bytes = fetch_part(object, target..end, &options.io).await?;
-        let at_end = end == object.size;
+        let Some((start, bytes)) = file.look(target, look, &options.io).await? else { return Ok(None) };
+        let at_end = start + bytes.len() as u64 == file.size;
         let found = beginnings(format, &bytes)
             .take(MOST_TRIED)
             .filter(|&at| at_end || bytes.len() - at >= PROOF)
             .find(|&at| is_readable(bytes.slice(at..), format, at_end, fields, options));
         if let Some(at) = found {
-            return Ok(Some(target + at as u64));
+            return Ok(Some(start + at as u64));
         }
         if at_end || look >= LAST_LOOK {
             return Ok(None);
@@ -151,6 +203,7 @@ mod tests {
     use super::*;
     use crate::chunks::{ChunkOptions, plan_chunks_with_splits};
     use crate::discover::{Rules, discover};
+    use crate::frames::tests::seekable;
 
     struct Fixture {
         runtime: tokio::runtime::Runtime,
@@ -158,41 +211,45 @@ mod tests {
         file: DataFile,
     }
 
-    fn fixture(name: &str, text: &str) -> Fixture {
+    fn fixture(name: &str, text: impl Into<Vec<u8>>) -> Fixture {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let store = Store::new(Arc::new(InMemory::new()), Path::default(), "mem://x");
         let path = store.path(name).unwrap();
-        runtime.block_on(store.object_store.put(&path, text.to_owned().into())).unwrap();
+        runtime.block_on(store.object_store.put(&path, text.into().into())).unwrap();
         let dump = runtime.block_on(discover(&store, &Rules::default())).unwrap();
         let file = dump.tables[0].data[0].clone();
         Fixture { runtime, store, file }
     }
 
     impl Fixture {
-        fn rows_of(&self, chunk: &crate::Chunk, options: &ReadOptions) -> Result<Vec<String>, ReadError> {
-            let range = chunk.range(&self.file);
-            let mut reader = RowReader::open(&self.store, &self.file, range, options, self.runtime.handle())?;
-            if let Some(columns) = &chunk.columns {
-                reader = reader.with_columns(columns.clone());
-            }
-            let mut rows = Vec::new();
-            while let Some(row) = reader.next()? {
-                rows.push(String::from_utf8_lossy(row.text).into_owned());
-            }
-            Ok(rows)
-        }
-
-        /// All rows, piece by piece; the number of pieces.
+        /// All rows, piece by piece; the number of pieces that hold some.
         fn by_pieces(&self, options: &ReadOptions, piece: u64) -> Result<(Vec<String>, usize), ReadError> {
             let split = self.runtime.block_on(cut_by_looking(&self.store, &self.file, options, piece))?;
+            let cuts = split.as_ref().map(|split| split.cuts.clone()).unwrap_or_default();
             let files = std::slice::from_ref(&self.file);
             let chunks = plan_chunks_with_splits(files, &[split], &ChunkOptions::default(), 0).unwrap();
-            let mut rows = Vec::new();
+            let (mut rows, mut begins, mut pieces) = (Vec::new(), Some(0), 0);
             for chunk in &chunks {
-                rows.extend(self.rows_of(chunk, options)?);
+                if begins != Some(chunk.start) {
+                    continue;
+                }
+                let (store, file, handle) = (&self.store, &self.file, self.runtime.handle());
+                let mut reader = match chunk.range() {
+                    Some(range) => RowReader::open_piece(store, file, range, &cuts, options, handle)?,
+                    None => RowReader::open(store, file, None, options, handle)?,
+                };
+                if let Some(columns) = &chunk.columns {
+                    reader = reader.with_columns(columns.clone());
+                }
+                while let Some(row) = reader.next()? {
+                    rows.push(String::from_utf8_lossy(row.text).into_owned());
+                }
+                begins = reader.end();
+                pieces += 1;
             }
-            Ok((rows, chunks.len()))
+            assert_eq!(begins, None, "the last piece that holds rows ends with the file");
+            Ok((rows, pieces))
         }
     }
 
@@ -212,7 +269,7 @@ mod tests {
     #[test]
     fn a_dump_is_cut_between_statements() {
         let text = statements(200, "some text that fills the row");
-        let it = fixture("d.t.sql", &text);
+        let it = fixture("d.t.sql", text.as_str());
         let options = ReadOptions::default();
         let whole = it.by_pieces(&options, 1 << 40).unwrap();
         assert_eq!((whole.0.len(), whole.1), (100_000, 1));
@@ -227,7 +284,7 @@ mod tests {
         for row in 0..60_000 {
             text.push_str(&format!("{row},\"two\r\nlines, \"\"quoted\"\"\"\r\n"));
         }
-        let it = fixture("d.t.csv", &text);
+        let it = fixture("d.t.csv", text.as_str());
         let options = ReadOptions::default();
         let whole = it.by_pieces(&options, 1 << 40).unwrap();
         let pieces = it.by_pieces(&options, 200_000).unwrap();
@@ -236,27 +293,41 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_inside_a_string_is_an_error_and_never_a_loss() {
+    fn a_cut_inside_a_string_is_found_and_read_over() {
         // Strings that hold statements which look right for longer than anybody looks.
         let inner = "\nINSERT INTO `t` (`a`,`b`) VALUES\n(1,2);".repeat(20_000);
-        let text = format!("INSERT INTO `t` (`a`,`b`) VALUES\n(7,';{inner}');\n");
-        let it = fixture("d.t.sql", &text);
-        let options = ReadOptions::default();
-        assert_eq!(it.by_pieces(&options, 1 << 40).unwrap().0.len(), 1);
-        assert!(it.by_pieces(&options, 300_000).is_err());
+        let outer = "INSERT INTO `t` (`a`,`b`) VALUES\n(7,'plain');\n".repeat(20_000);
+        let text = format!("{outer}INSERT INTO `t` (`a`,`b`) VALUES\n(7,';{inner}');\n{outer}");
         let lines = "1,2\n".repeat(200_000);
-        let it = fixture("d.t.csv", &format!("a,b\n1,\"{lines}\"\n"));
-        assert!(it.by_pieces(&options, 200_000).is_err());
+        let csv = format!("a,b\n{lines}1,\"{lines}\"\n{lines}");
+        let options = ReadOptions::default();
+        let packed = |text: &str| seekable(text.as_bytes(), 50_000);
+        for (name, file, count) in [
+            ("d.t.sql", text.clone().into_bytes(), 40_001),
+            ("d.t.csv", csv.clone().into_bytes(), 400_001),
+            ("d.t.sql.zst", packed(&text), 40_001),
+            ("d.t.csv.zst", packed(&csv), 400_001),
+        ] {
+            let it = fixture(name, file);
+            let whole = it.by_pieces(&options, 1 << 40).unwrap();
+            assert_eq!((whole.0.len(), whole.1), (count, 1));
+            let planned =
+                it.runtime.block_on(cut_by_looking(&it.store, &it.file, &options, 200_000)).unwrap();
+            let pieces = it.by_pieces(&options, 200_000).unwrap();
+            assert!(pieces.0 == whole.0, "{name}: other rows");
+            let cuts = planned.unwrap().cuts.at.len();
+            assert!(pieces.1 > 5 && pieces.1 < cuts, "{name}: {} pieces of {cuts} cuts", pieces.1);
+        }
     }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(24))]
 
         #[test]
-        fn pieces_give_the_same_rows_or_an_error(
+        fn pieces_give_the_same_rows(
             texts in proptest::collection::vec("[a-c,;()'\"\\\\\nINSERT ]{0,40}", 1..40),
             piece in 50u64..2000,
-            repeat in 1usize..200,
+            repeat in 1usize..30,
         ) {
             let quoted = |text: &String, quote: &str| text.replace('\\', "\\\\").replace(quote, &quote.repeat(2));
             let mut sql = String::new();
@@ -265,14 +336,18 @@ mod tests {
                 sql.push_str(&format!("INSERT INTO t VALUES (1,'{}');\n", quoted(text, "'")));
                 csv.push_str(&format!("1,\"{}\"\n", quoted(text, "\"")));
             }
-            for (name, text) in [("d.t.sql", &sql), ("d.t.csv", &csv)] {
-                let it = fixture(name, text);
+            let packed = |text: &str| seekable(text.as_bytes(), piece as usize);
+            for (name, file) in [
+                ("d.t.sql", sql.clone().into_bytes()),
+                ("d.t.csv", csv.clone().into_bytes()),
+                ("d.t.sql.zst", packed(&sql)),
+                ("d.t.csv.zst", packed(&csv)),
+            ] {
+                let it = fixture(name, file);
                 let options = ReadOptions::default();
                 let whole = it.by_pieces(&options, 1 << 40).unwrap();
                 prop_assert_eq!(whole.0.len(), texts.len() * repeat);
-                if let Ok(pieces) = it.by_pieces(&options, piece) {
-                    prop_assert_eq!(pieces.0, whole.0);
-                }
+                prop_assert_eq!(it.by_pieces(&options, piece).unwrap().0, whole.0);
             }
         }
     }

@@ -27,6 +27,35 @@ pub(crate) fn decoder(
     })
 }
 
+/// A stretch of a stream, which must hold all of it.
+pub(crate) struct Stretch<R> {
+    pub(crate) source: R,
+    /// Bytes that are still passed over.
+    pub(crate) before: u64,
+    /// Bytes that are still to come.
+    pub(crate) left: u64,
+}
+
+impl<R: Read> Read for Stretch<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let passed = io::copy(&mut (&mut self.source).take(self.before), &mut io::sink())?;
+        self.before -= passed;
+        let room = buffer.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
+        if room == 0 {
+            return Ok(0);
+        }
+        let count = match self.before {
+            0 => self.source.read(buffer.get_mut(..room).unwrap_or_default())?,
+            _ => 0,
+        };
+        if count == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.left -= count as u64;
+        Ok(count)
+    }
+}
+
 /// What a decoder's failure means.
 pub(crate) fn decoder_problem(error: &io::Error) -> String {
     match error.kind() {

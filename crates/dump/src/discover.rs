@@ -5,22 +5,18 @@
 //! All decisions are in [`assemble`], a pure function of the listing.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use futures::StreamExt;
-use object_store::ObjectMeta;
 use serde::{Deserialize, Serialize};
 
 use crate::dump::{Compression, DataFile, Database, Dump, File, Sequence, TableFiles, View};
 use crate::error::DumpError;
 use crate::file_rules::{FileKind, FileRouter, FileRule};
 use crate::filter::TableFilter;
+use crate::listing::{Listed, list};
 use crate::metadata::Metadata;
 use crate::route::{Route, Router};
 use crate::store::Store;
 
-/// The longest wait for one page of a listing.
-const PAGE_TIMEOUT: Duration = Duration::from_mins(2);
 /// A `metadata` file larger than this is not one.
 const METADATA_LIMIT: u64 = 1 << 20;
 
@@ -62,9 +58,8 @@ impl Default for Rules {
 /// A rule that cannot be compiled, a file whose name gives nonsense, schema files that contradict each
 /// other, storage failures, and [`DumpError::EmptySource`] when nothing is left to import.
 pub async fn discover(store: &Store, rules: &Rules) -> Result<Dump, DumpError> {
-    let mut objects = list(store).await?;
-    objects.sort_unstable_by(|a, b| a.path.cmp(&b.path));
-    let (mut dump, metadata_file) = assemble(store, &objects, rules)?;
+    let objects = list(store).await?;
+    let (mut dump, metadata_file) = assemble(store, objects, rules)?;
     if let Some(file) = metadata_file {
         // Missing or odd metadata never stops an import; it is only a witness.
         match file.read(store).await {
@@ -73,42 +68,6 @@ pub async fn discover(store: &Store, rules: &Rules) -> Result<Dump, DumpError> {
         }
     }
     Ok(dump)
-}
-
-/// What the listing says of one object.
-#[derive(Debug, Clone)]
-struct Listed {
-    path: String,
-    size: u64,
-    etag: Option<String>,
-    version: Option<String>,
-    last_modified: i64,
-}
-
-async fn list(store: &Store) -> Result<Vec<Listed>, DumpError> {
-    let prefix = (!store.prefix.is_root()).then_some(&store.prefix);
-    let mut pages = store.object_store.list(prefix);
-    let mut objects = Vec::new();
-    loop {
-        let next = tokio::time::timeout(PAGE_TIMEOUT, pages.next()).await.map_err(|_| {
-            DumpError::Timeout { location: store.display_base.clone(), seconds: PAGE_TIMEOUT.as_secs() }
-        })?;
-        match next {
-            None => return Ok(objects),
-            Some(Err(error)) => return Err(DumpError::from_storage(store.display_base.clone(), &error)),
-            Some(Ok(ObjectMeta { location, last_modified, size, e_tag, version })) => {
-                if let Some(path) = store.relative(&location) {
-                    objects.push(Listed {
-                        path: path.to_owned(),
-                        size,
-                        etag: e_tag,
-                        version,
-                        last_modified: last_modified.timestamp_millis(),
-                    });
-                }
-            }
-        }
-    }
 }
 
 type Names = (String, String);
@@ -123,7 +82,7 @@ struct Sorted {
     data: Vec<DataFile>,
 }
 
-fn assemble(store: &Store, objects: &[Listed], rules: &Rules) -> Result<(Dump, Option<File>), DumpError> {
+fn assemble(store: &Store, objects: Vec<Listed>, rules: &Rules) -> Result<(Dump, Option<File>), DumpError> {
     let file_router = FileRouter::compile(&rules.files, rules.default_rules)?;
     let filter = TableFilter::compile(&rules.filter, rules.case_sensitive)?;
     let router = Router::compile(&rules.routes, &rules.source_id, rules.case_sensitive)?;
@@ -131,6 +90,7 @@ fn assemble(store: &Store, objects: &[Listed], rules: &Rules) -> Result<(Dump, O
     let mut dump = Dump::default();
     let mut sorted = Sorted::default();
     let mut metadata = None;
+    let count = objects.len();
     for object in objects {
         let routed = file_router.route(&object.path).map_err(|problem| DumpError::File {
             object: store.display(&object.path).to_string(),
@@ -139,14 +99,14 @@ fn assemble(store: &Store, objects: &[Listed], rules: &Rules) -> Result<(Dump, O
         let Some(routed) = routed else {
             if object.path == "metadata" && object.size <= METADATA_LIMIT {
                 let compression = Compression::None;
-                metadata = Some(File { path: object.path.clone(), size: object.size, compression });
+                metadata = Some(File { path: object.path, size: object.size, compression });
             } else {
-                dump.ignored.push((object.path.clone(), "no file rule matches its name"));
+                dump.ignored.push((object.path, "no file rule matches its name"));
             }
             continue;
         };
         if routed.kind == FileKind::Ignore {
-            dump.ignored.push((object.path.clone(), "a file rule ignores it"));
+            dump.ignored.push((object.path, "a file rule ignores it"));
             continue;
         }
         let wanted = if routed.kind == FileKind::DatabaseSchema {
@@ -155,32 +115,32 @@ fn assemble(store: &Store, objects: &[Listed], rules: &Rules) -> Result<(Dump, O
             filter.matches_table(&routed.schema, &routed.table)
         };
         if !wanted {
-            dump.ignored.push((object.path.clone(), "the table filter excludes it"));
+            dump.ignored.push((object.path, "the table filter excludes it"));
             continue;
         }
-        let file = File { path: object.path.clone(), size: object.size, compression: routed.compression };
         let names = (routed.schema, routed.table);
+        if let FileKind::Data(format) = routed.kind {
+            sorted.data.push(DataFile {
+                path: object.path,
+                size: object.size,
+                etag: object.etag,
+                version: object.version,
+                last_modified: object.last_modified,
+                format,
+                compression: routed.compression,
+                sort_key: routed.key,
+                source: names,
+                constants: Vec::new(),
+            });
+            continue;
+        }
+        let file = File { path: object.path, size: object.size, compression: routed.compression };
         let duplicate = match routed.kind {
             FileKind::DatabaseSchema => sorted.databases.insert(names.0.clone(), file.clone()),
             FileKind::TableSchema => sorted.tables.insert(names.clone(), file.clone()),
             FileKind::ViewSchema => sorted.views.insert(names.clone(), file.clone()),
             FileKind::SequenceSchema => sorted.sequences.insert(names.clone(), file.clone()),
-            FileKind::Data(format) => {
-                sorted.data.push(DataFile {
-                    path: object.path.clone(),
-                    size: object.size,
-                    etag: object.etag.clone(),
-                    version: object.version.clone(),
-                    last_modified: object.last_modified,
-                    format,
-                    compression: routed.compression,
-                    sort_key: routed.key,
-                    source: names.clone(),
-                    constants: Vec::new(),
-                });
-                None
-            }
-            FileKind::Ignore => None,
+            FileKind::Data(_) | FileKind::Ignore => None,
         };
         if let Some(first) = duplicate {
             return Err(DumpError::DuplicateSchema {
@@ -195,7 +155,7 @@ fn assemble(store: &Store, objects: &[Listed], rules: &Rules) -> Result<(Dump, O
     if dump.databases.is_empty() {
         return Err(DumpError::EmptySource {
             location: store.display_base.clone(),
-            objects: objects.len(),
+            objects: count,
             ignored: dump.ignored.len(),
         });
     }
@@ -311,7 +271,7 @@ mod tests {
             })
             .collect();
         objects.sort_by(|a, b| a.path.cmp(&b.path));
-        assemble(&store(), &objects, rules).map(|(dump, _)| dump)
+        assemble(&store(), objects, rules).map(|(dump, _)| dump)
     }
 
     #[test]

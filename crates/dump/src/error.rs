@@ -400,6 +400,16 @@ pub enum ReadError {
         /// What the storage said.
         failure: StorageFailure,
     },
+    /// A column of the file cannot be one of any table.
+    #[error("{object}: column `{column}` {problem}; leave it out with `mydumper.ignore-data-columns`")]
+    Column {
+        /// The object.
+        object: String,
+        /// The column's path.
+        column: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// This reader cannot read the file.
     #[error("{object}: {problem}")]
     Unsupported {
@@ -420,6 +430,7 @@ impl ReadError {
             Self::Syntax { .. }
             | Self::PrematureEnd { .. }
             | Self::RowTooLong { .. }
+            | Self::Column { .. }
             | Self::Corrupt { .. } => ReadErrorKind::Data,
             Self::Changed { .. } | Self::Missing { .. } => ReadErrorKind::Changed,
             Self::Permission { .. } => ReadErrorKind::Permission,

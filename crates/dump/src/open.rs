@@ -62,7 +62,10 @@ impl Location {
         };
         let prefix = Path::parse(&self.prefix)
             .map_err(|e| LocationError::Path { location: self.display_base(), problem: e.to_string() })?;
-        Ok(Store { object_store, prefix, display_base: self.display_base() })
+        // Directory buckets of S3 list in no order, Azure's namespaces with directories in one of their own.
+        let begins_anywhere =
+            matches!(self.service, Service::S3 | Service::Gcs) && !self.bucket.ends_with("--x-s3");
+        Ok(Store { object_store, prefix, display_base: self.display_base(), begins_anywhere })
     }
 
     fn failed(&self, error: &object_store::Error) -> LocationError {

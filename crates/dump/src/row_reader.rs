@@ -15,13 +15,14 @@ use th_row::{Place, Value};
 use tokio::runtime::Handle;
 
 use crate::csv::CsvParser;
-use crate::decompress::{decoder, decoder_problem};
+use crate::decompress::{Stretch, decoder, decoder_problem};
 use crate::dump::{Compression, DataFile, Format};
 use crate::error::{ReadError, StorageFailure};
 use crate::fetch::{FetchError, ObjectBytes, PinnedObject};
 use crate::fields::{ParsedRow, Problem, Step};
-use crate::options::ReadOptions;
+use crate::options::{IoOptions, ReadOptions};
 use crate::parquet::ParquetRows;
+use crate::split::Cuts;
 use crate::sql::SqlParser;
 use crate::store::Store;
 use crate::window::Window;
@@ -57,10 +58,24 @@ pub struct RowReader {
     /// Bytes of the stored object that were read.
     taken: Option<Arc<AtomicU64>>,
     max_row_bytes: u64,
+    /// Where the piece ends, and what follows it.
+    onward: Option<Onward>,
     /// A byte order mark may stand here.
     at_file_start: bool,
     /// The stream failed; what it would give next cannot be trusted.
     failed: bool,
+}
+
+/// The file around a piece whose end was guessed: read on if the end turns out to be inside a row.
+struct Onward {
+    object: PinnedObject,
+    compression: Compression,
+    cuts: Cuts,
+    io: IoOptions,
+    runtime: Handle,
+    taken: Arc<AtomicU64>,
+    /// Where the part that is being read ends: at a cut, or with the file.
+    end: u64,
 }
 
 enum Parser {
@@ -105,6 +120,43 @@ impl RowReader {
         Ok(Self::new(source, parser, object, start, Some(taken), file.compression, options))
     }
 
+    /// Opens a piece of a file that was cut by looking ([`crate::cut_by_looking`]); `cuts` are all the file's.
+    ///
+    /// The rows that begin in the piece end at its end if the cut there is right. If it is inside a row, the
+    /// reader goes on to the next cut that is right: whatever begins at a wrong cut is no row.
+    /// [`RowReader::end`] says where it ended.
+    ///
+    /// # Errors
+    /// As [`RowReader::open`].
+    pub fn open_piece(
+        store: &Store,
+        file: &DataFile,
+        piece: Range<u64>,
+        cuts: &Cuts,
+        options: &ReadOptions,
+        runtime: &Handle,
+    ) -> Result<Self, ReadError> {
+        let object = store.display(&file.path);
+        let parser = Parser::new(file.format, options, piece.start == 0, &object)?;
+        let onward = Onward {
+            object: PinnedObject::of(store, file)?,
+            compression: file.compression,
+            cuts: cuts.clone(),
+            io: options.io.clone(),
+            runtime: runtime.clone(),
+            taken: Arc::new(AtomicU64::new(0)),
+            end: piece.end,
+        };
+        let unsupported =
+            |e: io::Error| ReadError::Unsupported { object: object.to_string(), problem: e.to_string() };
+        let source = onward.part(piece.clone()).map_err(unsupported)?;
+        let taken = Some(Arc::clone(&onward.taken));
+        let mut reader =
+            Self::new(source, parser, Arc::clone(&object), piece.start, taken, file.compression, options);
+        reader.onward = Some(onward);
+        Ok(reader)
+    }
+
     /// Reads rows of SQL or CSV from any stream of uncompressed bytes that begins at a file's beginning.
     pub fn from_read(
         source: Box<dyn Read + Send>,
@@ -135,6 +187,7 @@ impl RowReader {
             compression,
             taken,
             max_row_bytes: options.max_row_bytes.min(MAX_ROW_BYTES),
+            onward: None,
             at_file_start: start == 0,
             failed: false,
         }
@@ -203,6 +256,12 @@ impl RowReader {
         self.window.offset()
     }
 
+    /// After the last row of a piece ([`RowReader::open_piece`]): where the next piece really begins. `None` at the
+    /// file's end and for readers of other kinds.
+    pub fn end(&self) -> Option<u64> {
+        self.onward.as_ref().filter(|onward| onward.is_at_cut()).map(|onward| onward.end)
+    }
+
     /// Finds the next row: its offset, its length, the offset after it.
     fn advance(&mut self) -> Result<Option<(u64, usize, u64)>, ReadError> {
         if self.failed {
@@ -218,7 +277,9 @@ impl RowReader {
             self.skip_byte_order_mark()?;
         }
         loop {
-            let (bytes, at_end) = (self.window.bytes(), self.window.at_end());
+            let (bytes, ended) = (self.window.bytes(), self.window.at_end());
+            let at_cut = ended && self.onward.as_ref().is_some_and(Onward::is_at_cut);
+            let at_end = ended && !at_cut;
             let step = match &mut self.parser {
                 Parser::Sql(parser) => parser.step(bytes, at_end, &mut self.row),
                 Parser::Csv(parser) => parser.step(bytes, at_end, &mut self.row),
@@ -244,7 +305,13 @@ impl RowReader {
                     if at_end {
                         return Err(ReadError::PrematureEnd { place: self.place(offset), within });
                     }
-                    self.grow()?;
+                    if !at_cut {
+                        self.grow()?;
+                    } else if bytes.is_empty() && self.parser.is_between_rows() {
+                        return Ok(None);
+                    } else if let Some(next) = self.onward.as_mut().map(Onward::next) {
+                        self.window.go_on(next.map_err(|error| self.stream_error(error))?);
+                    }
                 }
                 Err(Problem { at, text }) => {
                     let place = self.place(self.window.offset() + at as u64);
@@ -296,7 +363,43 @@ impl RowReader {
     }
 }
 
+impl Onward {
+    /// Whether what is read ends with a guess.
+    fn is_at_cut(&self) -> bool {
+        self.end < self.cuts.size
+    }
+
+    /// The bytes up to the next cut.
+    fn next(&mut self) -> io::Result<Box<dyn Read + Send>> {
+        let start = self.end;
+        self.end = self.cuts.at.iter().copied().find(|&cut| cut > start).unwrap_or(self.cuts.size);
+        tracing::info!(object = %self.object.name, cut = start, next = self.end, "a cut is inside a row; reading on");
+        self.part(start..self.end)
+    }
+
+    /// The uncompressed bytes between two cuts.
+    fn part(&self, part: Range<u64>) -> io::Result<Box<dyn Read + Send>> {
+        let (stored, base) = self.cuts.stored(&part, self.object.size);
+        let taken = Arc::clone(&self.taken);
+        let bytes = ObjectBytes::start(self.object.clone(), stored, &self.io, taken, &self.runtime);
+        if self.cuts.frames.is_empty() {
+            return Ok(Box::new(bytes));
+        }
+        // A frame can hold rows of the piece before, too.
+        let bytes = decoder(self.compression, bytes)?;
+        Ok(Box::new(Stretch { source: bytes, before: part.start - base, left: part.end - part.start }))
+    }
+}
+
 impl Parser {
+    /// Whether what was read so far ends between two statements or records.
+    fn is_between_rows(&self) -> bool {
+        match self {
+            Self::Sql(parser) => parser.is_between_statements(),
+            Self::Csv(_) | Self::Parquet(_) => true,
+        }
+    }
+
     fn new(format: Format, options: &ReadOptions, at_start: bool, object: &str) -> Result<Self, ReadError> {
         Ok(match format {
             Format::Sql => Self::Sql(SqlParser::new(options.no_backslash_escapes)),

@@ -3,6 +3,8 @@
 //! The user promises that the terminator never stands inside a field; so any terminator ends a record,
 //! and a cut is the first position after one. The header is read once and its columns go with the plan.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 
@@ -17,12 +19,53 @@ use crate::store::Store;
 const SEARCH_BLOCK: u64 = 64 << 10;
 
 /// Where a file is cut.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cuts {
+    /// Where the pieces after the first begin, ascending: offsets in the uncompressed file.
+    pub at: Vec<u64>,
+    /// Bytes of the uncompressed file.
+    pub size: u64,
+    /// Of a compressed file: the frame that holds each cut; empty for others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub frames: Vec<CutFrame>,
+}
+
+/// The frame of a compressed file in which a piece begins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CutFrame {
+    /// Its bytes in the stored object.
+    pub stored: Range<u64>,
+    /// Offset of its first byte in the uncompressed file.
+    pub base: u64,
+}
+
+impl Cuts {
+    /// The bytes of the stored object that hold a piece (its ends are cuts, or the file's), and where the first
+    /// of them is in the uncompressed file. `stored` is the object's size.
+    pub(crate) fn stored(&self, piece: &Range<u64>, stored: u64) -> (Range<u64>, u64) {
+        if self.frames.is_empty() {
+            return (piece.clone(), piece.start);
+        }
+        let frame = |cut: u64| self.at.binary_search(&cut).ok().and_then(|index| self.frames.get(index));
+        let (start, base) = frame(piece.start).map_or((0, 0), |frame| (frame.stored.start, frame.base));
+        let end = frame(piece.end).map_or(stored, |frame| {
+            if frame.base == piece.end { frame.stored.start } else { frame.stored.end }
+        });
+        (start..end, base)
+    }
+}
+
+/// A file in pieces.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Split {
-    /// Beginnings of the pieces after the first, ascending, each the beginning of a record.
-    pub cuts: Vec<u64>,
+    /// Where they begin, each at the beginning of a record.
+    pub cuts: Cuts,
     /// The header's columns, for the pieces that do not hold it.
     pub columns: Option<Vec<String>>,
+    /// Whether the cuts are guesses: a piece then begins between two rows only if the one before says so
+    /// ([`RowReader::open_piece`]).
+    #[serde(default)]
+    pub guessed: bool,
     /// Rows of each piece where the format says them; empty where they can only be estimated.
     #[serde(default)]
     pub rows: Vec<u64>,
@@ -59,7 +102,8 @@ pub async fn split_csv(
     let object = PinnedObject::of(store, file)?;
     let near = async |target| after_terminator(&object, target, &terminator, options).await;
     let cuts = cuts(header_end, file.size, piece, near).await?;
-    Ok(Some(Split { cuts, columns, rows: Vec::new() }))
+    let cuts = Cuts { at: cuts, size: file.size, frames: Vec::new() };
+    Ok(Some(Split { cuts, columns, guessed: false, rows: Vec::new() }))
 }
 
 /// Cuts `start..end` into pieces of about `piece` bytes at what `near` finds at or after their ends.
@@ -179,7 +223,7 @@ mod tests {
             let mut read = Vec::new();
             for chunk in &chunks {
                 let mut reader =
-                    RowReader::open(&store, file, chunk.range(file), &options, runtime.handle()).unwrap();
+                    RowReader::open(&store, file, chunk.range(), &options, runtime.handle()).unwrap();
                 if let Some(columns) = &chunk.columns {
                     reader = reader.with_columns(columns.clone());
                 }

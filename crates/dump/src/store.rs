@@ -19,12 +19,14 @@ pub struct Store {
     pub prefix: Path,
     /// The location to show, without secrets: `s3://bucket/prefix`.
     pub display_base: String,
+    /// Whether a listing can begin after any name and ends after a page: then ranges are listed side by side.
+    pub begins_anywhere: bool,
 }
 
 impl Store {
     /// Wraps a client that is open already (tests, other services).
     pub fn new(object_store: Arc<dyn ObjectStore>, prefix: Path, display_base: impl Into<String>) -> Self {
-        Self { object_store, prefix, display_base: display_base.into() }
+        Self { object_store, prefix, display_base: display_base.into(), begins_anywhere: false }
     }
 
     /// The object's path in the store.

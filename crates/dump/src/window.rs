@@ -112,6 +112,12 @@ impl Window {
         Ok(())
     }
 
+    /// Goes on with what follows the stream that has ended.
+    pub(crate) fn go_on(&mut self, source: Box<dyn Read + Send>) {
+        self.source = source;
+        self.at_end = false;
+    }
+
     fn drop_passed(&mut self) {
         if self.start == 0 {
             return;

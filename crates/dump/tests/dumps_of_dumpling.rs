@@ -41,8 +41,7 @@ fn read_all(
         let mut rows = Vec::new();
         let chunks = plan_chunks(&table.data, &ChunkOptions { columns: 1, expansion: 100 }, 0).unwrap();
         for (file, chunk) in table.data.iter().zip(&chunks) {
-            let mut reader =
-                RowReader::open(store, file, chunk.range(file), options, runtime.handle()).unwrap();
+            let mut reader = RowReader::open(store, file, chunk.range(), options, runtime.handle()).unwrap();
             let mut last_end = 0;
             let mut count = 0;
             while let Some(row) = reader.next().unwrap_or_else(|e| panic!("{e}")) {

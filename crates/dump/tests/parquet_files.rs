@@ -227,8 +227,8 @@ fn pieces_together_hold_every_row_once_with_its_number() {
         }
         let split = runtime.block_on(parquet_split(&stored.0, &stored.1, &options, 1)).unwrap();
         assert_eq!(split.rows, [1500, 1, 1024, 2049]);
-        let starts: Vec<u64> = [0].into_iter().chain(split.cuts.clone()).collect();
-        let ends: Vec<u64> = split.cuts.iter().copied().chain([stored.1.size]).collect();
+        let starts: Vec<u64> = [0].into_iter().chain(split.cuts.at.clone()).collect();
+        let ends: Vec<u64> = split.cuts.at.iter().copied().chain([stored.1.size]).collect();
         let mut joined = Vec::new();
         for (start, end) in starts.into_iter().zip(ends) {
             joined.extend(rows(&runtime, &stored, Some(start..end), &options, &[]).unwrap());
@@ -269,7 +269,7 @@ fn a_nested_column_is_refused_by_its_name_unless_it_is_left_out() {
     let options = ReadOptions::default();
     let error = rows(&runtime, &stored, None, &options, &[]).unwrap_err();
     assert!(error.to_string().contains("`Tags` is nested"), "{error}");
-    assert_eq!(error.kind(), ReadErrorKind::Config);
+    assert_eq!(error.kind(), ReadErrorKind::Data);
     let found = rows(&runtime, &stored, None, &options, &["tags".to_owned(), "g".to_owned()]).unwrap();
     assert_eq!(found, [(0, vec!["Int(7)".to_owned()])]);
 }

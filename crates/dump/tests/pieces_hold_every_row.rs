@@ -91,7 +91,7 @@ proptest! {
         let mut joined = Vec::new();
         for chunk in chunks {
             let found =
-                rows(&runtime, (&store, &files[0]), chunk.range(&files[0]), chunk.columns.clone(), &options);
+                rows(&runtime, (&store, &files[0]), chunk.range(), chunk.columns.clone(), &options);
             prop_assert!(found.len() as u64 <= chunk.row_id_count, "{chunk:?} has {} rows", found.len());
             joined.extend(found);
         }

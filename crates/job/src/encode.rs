@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use th_codec::{Encoder, EncoderOptions, Pairs};
 use th_connect::fault;
-use th_dump::{Format, RowReader, Store};
+use th_dump::{RowReader, Store};
 use th_errors::{Code, Fault};
 use th_ledger::{Bases, Chunk, Job, Plan, PlannedTable};
 use th_row::Place;
 use th_schema::Table;
 
 use crate::columns::{columns_of, set_columns};
+use crate::pieces::{Found, Pieces};
 use crate::session::encoder_options;
 use crate::tag;
 
@@ -28,8 +29,19 @@ pub struct JobContext<'a> {
     pub planned: &'a PlannedTable,
     /// Its definition.
     pub table: &'a Arc<Table>,
+    /// Which of its chunks are pieces of files that were cut by looking.
+    pub pieces: &'a Pieces,
     /// Fetches the source's bytes.
     pub runtime: &'a tokio::runtime::Handle,
+}
+
+/// What is known when a job's rows are all encoded.
+#[derive(Debug)]
+pub struct Done {
+    /// The largest ids used.
+    pub bases: Bases,
+    /// Where its pieces end.
+    pub found: Vec<Found>,
 }
 
 /// A row that fits its table.
@@ -62,59 +74,52 @@ pub trait Sink {
     fn progress(&mut self, source_bytes: u64, rows: u64) -> Result<(), Fault>;
 }
 
-/// Reads and encodes all chunks of a job, in order. Returns the largest ids used.
+/// Reads and encodes all chunks of a job, in order, but for those that are known to have no rows.
 ///
 /// Every call for the same job gives the same pairs with the same tags.
 ///
 /// # Errors
 /// What the source, a row's columns or the sink has against it, with its place.
-pub fn encode(of: JobContext<'_>, job: &Job, sink: &mut impl Sink) -> Result<Bases, Fault> {
+pub fn encode(of: JobContext<'_>, job: &Job, sink: &mut impl Sink) -> Result<Done, Fault> {
     let (db, name) = (of.planned.db.as_str(), of.planned.name.as_str());
     // Another shard of AUTO_RANDOM values for every job, so that they do not all write to one region.
     let options =
         EncoderOptions { auto_random_seed: u64::from(job.job.0), ..encoder_options(&of.plan.session)? };
     let mut encoder =
         Encoder::new(Arc::clone(of.table), options).map_err(|error| fault::of_plan(&error, db, name))?;
+    let mut found = Vec::new();
     for (number, chunk) in job.chunks.iter().enumerate() {
-        encode_chunk(of, &mut encoder, number as u64, chunk, sink)?;
+        if !of.pieces.is_void(number) {
+            found.extend(encode_chunk(of, &mut encoder, number, chunk, sink)?);
+        }
     }
     let bases = encoder.bases();
-    Ok(Bases {
+    let bases = Bases {
         row_id: bases.row_id,
         // Unsigned columns use the same 64 bits.
         auto_increment: bases.auto_increment as u64,
         auto_random: bases.auto_random as u64,
-    })
-}
-
-/// What cannot be read in a piece of a file may be whole in the file: it was cut inside a string.
-pub fn of_piece(mut found: Fault, chunk: &Chunk) -> Fault {
-    let is_cut = chunk.range.is_some() && chunk.file.format != Format::Parquet;
-    if is_cut && matches!(found.code, Code::BadSyntax | Code::BrokenSource) {
-        found.message.push_str(
-            "; if the file is right, it was cut inside a value: import it with `thunderhead.split-files = false`",
-        );
-    }
-    found
+    };
+    Ok(Done { bases, found })
 }
 
 fn encode_chunk(
     of: JobContext<'_>,
     encoder: &mut Encoder,
-    number: u64,
+    number: usize,
     chunk: &Chunk,
     sink: &mut impl Sink,
-) -> Result<(), Fault> {
+) -> Result<Option<Found>, Fault> {
     let (file, planned) = (&chunk.file, of.planned);
     let of_table = |found: Fault| found.of_table(&planned.db, &planned.name);
     let constants: Vec<(String, Vec<u8>)> =
         file.constants.iter().map(|(column, value)| (column.clone(), value.clone().into_bytes())).collect();
-    let mut reader = RowReader::open(of.source, file, chunk.range.clone(), &of.plan.read, of.runtime)
-        .map_err(|error| of_table(fault::of_read(&error)))?
+    let mut reader = of
+        .pieces
+        .open(number, chunk, of.source, &of.plan.read, of.runtime)
+        .map_err(of_table)?
         .without_columns(&planned.ignored_columns);
-    if let Some(columns) = &chunk.columns {
-        reader = reader.with_columns(columns.clone());
-    }
+    let row_ids = of.pieces.row_ids(number, chunk);
     // Which columns the rows have, and how many values.
     let mut shape = None;
     let (mut row_in_chunk, mut reported_rows, mut reported_bytes) = (0i64, 0u64, 0u64);
@@ -122,16 +127,13 @@ fn encode_chunk(
         let row = match reader.next() {
             Ok(Some(row)) => row,
             Ok(None) => break,
-            Err(error) => return Err(of_table(of_piece(fault::of_read(&error), chunk))),
+            Err(error) => return Err(of_table(fault::of_read(&error))),
         };
         row_in_chunk += 1;
-        if row_in_chunk > chunk.row_id_count {
+        if row_in_chunk > row_ids {
             return Err(of_table(Fault::new(
                 Code::RowIdsExhausted,
-                format!(
-                    "{} has more than the {} rows that ids were reserved for",
-                    file.path, chunk.row_id_count
-                ),
+                format!("{} has more than the {row_ids} rows that ids were reserved for", file.path),
             )));
         }
         let offset = row.offset;
@@ -147,7 +149,7 @@ fn encode_chunk(
         }
         match encoder.encode(row.values, chunk.row_id_base + row_in_chunk) {
             Ok(pairs) => {
-                sink.row(&EncodedRow { tag: tag(number, offset), pairs, offset, reader: &reader })?;
+                sink.row(&EncodedRow { tag: tag(number as u64, offset), pairs, offset, reader: &reader })?;
                 reported_rows += 1;
             }
             Err(error) => {
@@ -162,5 +164,6 @@ fn encode_chunk(
             (reported_bytes, reported_rows) = (bytes, 0);
         }
     }
-    sink.progress(reader.bytes_read() - reported_bytes, reported_rows)
+    sink.progress(reader.bytes_read() - reported_bytes, reported_rows)?;
+    Ok(of.pieces.found(number, &reader))
 }

@@ -5,10 +5,12 @@
 
 mod columns;
 mod encode;
+mod pieces;
 mod places;
 mod session;
 
-pub use encode::{EncodedRow, JobContext, Sink, encode, of_piece};
+pub use encode::{Done, EncodedRow, JobContext, Sink, encode};
+pub use pieces::{Found, Pieces, Proof, record};
 pub use places::{index_name, places};
 pub use session::{VARIABLES, context, encoder_options};
 

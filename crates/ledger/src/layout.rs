@@ -52,6 +52,23 @@ impl Layout {
         folder.join(format!("{job}.json"))
     }
 
+    /// A file that was cut by looking.
+    pub fn cut_file(&self, attempt: &str, number: u32) -> Path {
+        let cuts = self.root.clone().join("cuts");
+        let folder = if attempt.is_empty() { cuts } else { cuts.join(attempt) };
+        folder.join(format!("{number:06}.json"))
+    }
+
+    /// The folder of what is known of such a file's cuts.
+    pub fn found_cuts(&self, number: u32) -> Path {
+        self.root.clone().join("cuts").join(format!("{number:06}"))
+    }
+
+    /// A piece of such a file begins at `start`, and the next one really at `end`.
+    pub fn found_cut(&self, number: u32, start: u64, end: u64) -> Path {
+        self.found_cuts(number).join(format!("{start:016x}-{end:016x}"))
+    }
+
     /// The folder of results.
     pub fn results(&self) -> Path {
         self.root.clone().join("results")

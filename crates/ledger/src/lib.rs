@@ -5,6 +5,8 @@
 //! {ledger}/{import_id}/
 //!     plan.json               everything that is decided once            (planner, last of its objects)
 //!     jobs/<attempt>/00000042.json   one unit of work; the plan names the attempt (planner)
+//!     cuts/<attempt>/000007.json   a file that was cut by looking (planner)
+//!     cuts/000007/<start>-<end>   where the next piece really begins     (worker)
 //!     results/00000042.json   what a job did                             (whichever worker is first)
 //!     folded/00000042.json    results of a thousand jobs, once they are all there (finalizer)
 //!     failures/00000042.json  why a job cannot succeed                   (worker)
@@ -29,9 +31,9 @@ mod worker;
 
 pub use layout::{JobId, Layout};
 pub use model::{
-    Backend, Bases, Chunk, Complete, Conflict, ConflictPolicy, ConflictStrategy, FORMAT, Failed, Job,
-    JobFailure, JobResult, Outcome, Pairs, Plan, PlannedColumn, PlannedTable, Reject, Resolution, Session,
-    SqlPlan, TableReport, Target, Verdict,
+    Backend, Bases, Chunk, Complete, Conflict, ConflictPolicy, ConflictStrategy, CutFile, FORMAT, Failed,
+    Job, JobFailure, JobResult, Outcome, Pairs, Plan, PlannedColumn, PlannedTable, Reject, Resolution,
+    Session, SqlPlan, TableReport, Target, Verdict,
 };
 pub use results::Results;
 pub use store::{Ledger, LedgerError, Put};

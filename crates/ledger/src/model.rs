@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use th_dump::{DataFile, ReadOptions};
+use th_dump::{Cuts, DataFile, ReadOptions};
 use th_errors::Fault;
 
 use crate::JobId;
@@ -204,7 +204,7 @@ impl Pairs {
 pub struct Chunk {
     /// The object, pinned to the version that the planner saw.
     pub file: DataFile,
-    /// Bytes `start..end` of the uncompressed object; the whole object if absent.
+    /// Bytes `start..end` of the uncompressed file; the whole file if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub range: Option<Range<u64>>,
     /// Column list that holds at the chunk's start, if the chunk does not start with its own.
@@ -214,6 +214,23 @@ pub struct Chunk {
     pub row_id_base: i64,
     /// Row ids reserved for the chunk.
     pub row_id_count: i64,
+    /// Number of the [`CutFile`] that the chunk is a piece of, if its ends are guesses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut_file: Option<u32>,
+}
+
+/// A file that was cut by looking at parts of it. A cut may be inside a row; the piece before it then goes on to
+/// the next one that is right.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CutFile {
+    /// See [`FORMAT`].
+    pub format: u32,
+    /// The file.
+    pub file: DataFile,
+    /// Where its pieces seem to begin.
+    pub cuts: Cuts,
+    /// Row ids reserved for all its pieces end here.
+    pub row_id_end: i64,
 }
 
 /// One unit of work: chunks of one table. A pure function from these facts to pairs.

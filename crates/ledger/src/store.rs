@@ -1,5 +1,6 @@
 //! Writing once, reading back.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -11,8 +12,8 @@ use serde::de::DeserializeOwned;
 use th_env::Step;
 
 use crate::{
-    Complete, Conflict, FORMAT, Failed, Job, JobFailure, JobId, JobResult, Layout, Outcome, Plan, Reject,
-    Resolution, Verdict, WorkerReport,
+    Complete, Conflict, CutFile, FORMAT, Failed, Job, JobFailure, JobId, JobResult, Layout, Outcome, Plan,
+    Reject, Resolution, Verdict, WorkerReport,
 };
 
 /// Requests in flight while many objects are read or written.
@@ -210,28 +211,62 @@ impl Ledger {
         self.get(&self.layout.plan()).await
     }
 
-    /// Writes all jobs, then the plan that makes them count.
-    pub async fn write_plan(&self, plan: &Plan, jobs: &[Job]) -> Result<(), LedgerError> {
+    /// Writes all jobs and the files that were cut by looking, then the plan that makes them count.
+    pub async fn write_plan(&self, plan: &Plan, jobs: &[Job], cuts: &[CutFile]) -> Result<(), LedgerError> {
+        futures::stream::iter((0..).zip(cuts))
+            .map(|(number, file)| self.put_own(self.layout.cut_file(&plan.attempt, number), file))
+            .buffer_unordered(CONCURRENCY)
+            .try_collect::<()>()
+            .await?;
         futures::stream::iter(jobs)
             .map(|job| async move {
-                let path = self.layout.job(&plan.attempt, job.job);
-                match self.put_once(&path, job).await? {
-                    Put::Created => {
-                        Step::JobWritten.reached();
-                        Ok(())
-                    }
-                    Put::Existing(_) => Err(LedgerError::Conflict { object: self.url(&path) }),
-                }
+                self.put_own(self.layout.job(&plan.attempt, job.job), job).await?;
+                Step::JobWritten.reached();
+                Ok::<_, LedgerError>(())
             })
             .buffer_unordered(CONCURRENCY)
             .try_collect::<()>()
             .await?;
         Step::JobsWritten.reached();
-        let path = self.layout.plan();
-        match self.put_once(&path, plan).await? {
+        self.put_own(self.layout.plan(), plan).await
+    }
+
+    /// Writes a document that nobody else may have written otherwise.
+    async fn put_own<T: Serialize + DeserializeOwned>(
+        &self,
+        path: Path,
+        document: &T,
+    ) -> Result<(), LedgerError> {
+        match self.put_once(&path, document).await? {
             Put::Created => Ok(()),
             Put::Existing(_) => Err(LedgerError::Conflict { object: self.url(&path) }),
         }
+    }
+
+    /// A file that was cut by looking.
+    pub async fn cut_file(&self, plan: &Plan, number: u32) -> Result<CutFile, LedgerError> {
+        self.must_get(&self.layout.cut_file(&plan.attempt, number)).await
+    }
+
+    /// What is known of such a file's pieces: from where each begins to where the next really begins (or the file
+    /// ends). Pieces that begin inside a row are among them; none that begins right leads there.
+    pub async fn found_cuts(&self, number: u32) -> Result<BTreeMap<u64, u64>, LedgerError> {
+        let folder = self.layout.found_cuts(number);
+        let range = |path: &Path| {
+            let (start, end) = path.filename()?.split_once('-')?;
+            Some((u64::from_str_radix(start, 16).ok()?, u64::from_str_radix(end, 16).ok()?))
+        };
+        self.store
+            .list(Some(&folder))
+            .try_filter_map(|object| std::future::ready(Ok(range(&object.location))))
+            .try_collect()
+            .await
+            .map_err(self.store_error("list", &folder))
+    }
+
+    /// Notes what was found of a piece: every reader finds the same.
+    pub async fn write_found_cut(&self, number: u32, start: u64, end: u64) -> Result<(), LedgerError> {
+        self.create(&self.layout.found_cut(number, start, end), Bytes::new()).await.map(|_| ())
     }
 
     /// A job of the plan.

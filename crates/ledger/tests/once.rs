@@ -98,11 +98,11 @@ async fn a_plan_and_its_jobs_are_read_back() {
     let (_, ledger) = ledger();
     assert!(ledger.plan().await.expect("read").is_none());
     let jobs: Vec<Job> = (0..100).map(job).collect();
-    ledger.write_plan(&plan("s3://b/d", 100), &jobs).await.expect("written");
+    ledger.write_plan(&plan("s3://b/d", 100), &jobs, &[]).await.expect("written");
     assert_eq!(ledger.plan().await.expect("read").expect("a plan").jobs, 100);
     assert_eq!(ledger.job(&plan("s3://b/d", 100), JobId(42)).await.expect("a job").commit_ts, 142);
     // The same planner may write the same again, as after an answer that was lost.
-    ledger.write_plan(&plan("s3://b/d", 100), &jobs).await.expect("the same again");
+    ledger.write_plan(&plan("s3://b/d", 100), &jobs, &[]).await.expect("the same again");
 }
 
 #[test]
@@ -116,8 +116,8 @@ fn a_plan_that_names_no_backend_is_ingested() {
 #[tokio::test]
 async fn another_plan_in_the_same_place_is_refused_by_name() {
     let (_, ledger) = ledger();
-    ledger.write_plan(&plan("s3://b/d", 0), &[]).await.expect("written");
-    let error = ledger.write_plan(&plan("s3://b/other", 0), &[]).await.expect_err("refused");
+    ledger.write_plan(&plan("s3://b/d", 0), &[], &[]).await.expect("written");
+    let error = ledger.write_plan(&plan("s3://b/other", 0), &[], &[]).await.expect_err("refused");
     assert!(
         matches!(&error, LedgerError::Conflict { object } if object == "memory:///runs/it/plan.json"),
         "{error}"

@@ -19,4 +19,4 @@ pub use connection::{Connection, Done};
 pub use error::{Class, SqlError};
 pub use literal::{Dialect, Verb, insert_head, push_value, quote_name, quote_table};
 pub use options::{ServerOptions, Tls};
-pub use server::Server;
+pub use server::{Server, first_connection};

@@ -207,8 +207,9 @@ async fn back_off(env: &Env, attempt: u32, error: &SqlError) {
     env.sleep(delay, "the server did not answer or was busy").await;
 }
 
-/// The first connection, and the options that made it.
-async fn first_connection(
+/// The first connection, and the options that made it: for a server that may speak no TLS, and a password that may
+/// be in base64. What may pass is tried again.
+pub async fn first_connection(
     env: &Env,
     endpoint: &str,
     options: &ServerOptions,

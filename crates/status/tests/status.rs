@@ -51,7 +51,7 @@ impl World {
             commit_ts: 1,
             source_bytes: 100,
         });
-        world.ledger.write_plan(&plan, &jobs.collect::<Vec<_>>()).await.unwrap();
+        world.ledger.write_plan(&plan, &jobs.collect::<Vec<_>>(), &[]).await.unwrap();
         world
     }
 

@@ -6,7 +6,7 @@ use th_codec::Pairs;
 use th_codec::decode::StoredRows;
 use th_connect::{SortDir, fault};
 use th_errors::{Code, Fault};
-use th_job::{EncodedRow, JobContext, Sink};
+use th_job::{EncodedRow, JobContext, Pieces, Sink};
 use th_ledger::PlannedTable;
 use th_row::Place;
 use th_schema::Table;
@@ -87,11 +87,15 @@ pub(super) async fn collect(
     let (to_decide, to_delete) = (sorter("decide"), sorter("delete"));
     let (plan, planned, table) = (finalizer.plan.clone(), planned.clone(), Arc::clone(table));
     let runtime = tokio::runtime::Handle::current();
+    let mut pieces = Vec::with_capacity(found.jobs.len());
+    for job in found.jobs.values() {
+        pieces.push(Pieces::of(finalizer.ledger, finalizer.plan, job).await?);
+    }
     let searching = tokio::task::spawn_blocking(move || {
         let mut search = Search { found: &found, places: Places::default(), to_decide, to_delete };
-        let of =
-            JobContext { source: &source, plan: &plan, planned: &planned, table: &table, runtime: &runtime };
-        for job in found.jobs.values() {
+        for (job, pieces) in found.jobs.values().zip(&pieces) {
+            let (source, plan, planned, table) = (&source, &plan, &planned, &table);
+            let of = JobContext { source, plan, planned, table, pieces, runtime: &runtime };
             th_job::encode(of, job, &mut search)?;
         }
         let before = search.places.len();

@@ -13,6 +13,7 @@ mod write;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use th_cluster::{ImportLease, IngestStats};
 use th_config::Config;
@@ -20,6 +21,7 @@ use th_connect::fault;
 use th_dump::Store;
 use th_env::Env;
 use th_errors::{Code, Fault};
+use th_job::{Pieces, Proof};
 use th_ledger::{
     Backend, Bases, FORMAT, Job, JobId, JobResult, Ledger, Pairs, Plan, PlannedTable, Reject, SqlPlan, Stage,
 };
@@ -209,12 +211,29 @@ async fn write_job(
     let import = &worker.import;
     let end = Position { chunk: job.chunks.len() as u32, offset: 0 };
     let mut noted = import.noted(job.job).await?;
+    let mut pieces = Pieces::of(&import.ledger, &import.plan, job).await?;
+    let alive = || {
+        progress.encoded(0, 0, 0);
+        worker.stop.check()
+    };
+    let proof = Proof {
+        env: &import.env,
+        ledger: &import.ledger,
+        source: &import.source,
+        read: &import.plan.read,
+        // Whoever has the piece before takes longer to write it than it takes to read it.
+        patience: Duration::ZERO,
+        alive: &alive,
+    };
+    pieces.settle(&proof).await?;
+    let pieces = Arc::new(pieces);
     let mut retries = 0;
     while noted.at < end {
         let (sender, mut batches) = mpsc::channel(BATCHES);
         let task = ReadTask {
             import: Arc::clone(import),
             job: Arc::clone(job),
+            pieces: Arc::clone(&pieces),
             from: noted.at,
             batches: sender,
             runtime: tokio::runtime::Handle::current(),
@@ -231,9 +250,7 @@ async fn write_job(
                 progress.encoded(batch.source_bytes, batch.rows.len() as u64, text);
                 progress.ingested(&IngestStats { bytes: text, ..IngestStats::default() });
             }
-            if worker.stop.is_set() {
-                return Err(Fault::new(Code::Interrupted, "told to stop"));
-            }
+            worker.stop.check()?;
         }
         drop(batches);
         reading

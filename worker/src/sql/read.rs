@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use th_connect::fault;
-use th_dump::RowReader;
 use th_errors::{Code, Fault};
+use th_job::{Found, Pieces};
 use th_ledger::{Chunk, Job, PlannedTable};
 use th_mysql::Position;
 use tokio::sync::mpsc;
@@ -47,6 +47,7 @@ impl Batch {
 pub(super) struct ReadTask {
     pub(super) import: Arc<SqlImport>,
     pub(super) job: Arc<Job>,
+    pub(super) pieces: Arc<Pieces>,
     /// Rows before this are written.
     pub(super) from: Position,
     /// Where batches go; the last ends at the job's end, and an error is the last thing sent.
@@ -87,7 +88,9 @@ impl Reading<'_> {
         let table = task.import.table(&task.job)?;
         for (number, chunk) in (0u32..).zip(&task.job.chunks) {
             if number >= task.from.chunk {
-                self.chunk(table, number, chunk)?;
+                if !task.pieces.is_void(number as usize) {
+                    self.chunk(table, number, chunk)?;
+                }
                 self.batch.end = Position { chunk: number + 1, offset: 0 };
             }
         }
@@ -100,18 +103,11 @@ impl Reading<'_> {
         let constants: Vec<(String, String)> =
             chunk.file.constants.iter().map(|(column, value)| (column.clone(), value.clone())).collect();
         let skipped = if number == task.from.chunk { task.from.offset } else { 0 };
-        let mut reader = RowReader::open(
-            &import.source,
-            &chunk.file,
-            chunk.range.clone(),
-            &import.plan.read,
-            &task.runtime,
-        )
-        .map_err(|error| of_table(fault::of_read(&error)))?
-        .without_columns(&table.ignored_columns);
-        if let Some(columns) = &chunk.columns {
-            reader = reader.with_columns(columns.clone());
-        }
+        let mut reader = task
+            .pieces
+            .open(number as usize, chunk, &import.source, &import.plan.read, &task.runtime)
+            .map_err(of_table)?
+            .without_columns(&table.ignored_columns);
         let dialect = import.server.dialect();
         let mut shape = None;
         let mut layout: Option<Arc<Layout>> = None;
@@ -120,9 +116,7 @@ impl Reading<'_> {
             let row = match reader.next() {
                 Ok(Some(row)) => row,
                 Ok(None) => break,
-                Err(error) => {
-                    return Err(of_table(th_job::of_piece(fault::of_read(&error), chunk)).into());
-                }
+                Err(error) => return Err(of_table(fault::of_read(&error)).into()),
             };
             let (at, end) = (row.offset, row.end);
             if at < skipped {
@@ -182,7 +176,8 @@ impl Reading<'_> {
             counted = bytes;
         }
         self.batch.source_bytes += reader.bytes_read() - counted;
-        Ok(())
+        let found: Vec<Found> = task.pieces.found(number as usize, &reader).into_iter().collect();
+        Ok(task.runtime.block_on(th_job::record(&import.ledger, &found))?)
     }
 
     /// The row whose text begins at `start` is in the batch.

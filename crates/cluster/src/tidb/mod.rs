@@ -7,8 +7,9 @@ mod status;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mysql_async::{Opts, OptsBuilder, Pool, PoolConstraints, PoolOpts, SslOpts};
+use mysql_async::{Pool, PoolConstraints, PoolOpts};
 use th_env::Env;
+use th_mysql::ServerOptions;
 
 pub use self::ids::{IdKind, NextId, RebaseTo};
 use self::query::{bounded, query_on, usable};
@@ -103,8 +104,20 @@ impl Tidb {
             status::settings(&http, &status_address).await?.port
         };
         let endpoint = format!("{}:{port}", options.host);
-        let base = base_options(options, cluster, port);
         let timeout = cluster.request_timeout;
+        let server = ServerOptions {
+            host: options.host.clone(),
+            port,
+            user: options.user.clone(),
+            password: options.password.clone(),
+            tls: options.tls.clone(),
+            connect_timeout: timeout,
+            // Known beforehand, it saves a round trip on connecting; statements here are small.
+            max_allowed_packet: 64 << 20,
+            ..ServerOptions::default()
+        };
+        let connected = th_mysql::first_connection(&env, &endpoint, &server).await;
+        let (base, connection) = connected.map_err(|error| ClusterError::from_sql(&endpoint, &error))?;
         let mut wanted: Vec<String> =
             SESSION.iter().map(|(name, value)| format!("SET SESSION {name} = {value}")).collect();
         if let Some(mode) = &options.sql_mode {
@@ -113,7 +126,7 @@ impl Tidb {
         for (name, value) in &options.session_vars {
             wanted.push(format!("SET SESSION {} = {}", quote_name(name), quote_text(value)));
         }
-        let setup = usable(&env, &endpoint, timeout, Opts::from(base.clone()), wanted).await?;
+        let setup = usable(&endpoint, timeout, connection, wanted).await?;
         let constraints = PoolConstraints::new(0, options.connections.max(1)).unwrap_or_default();
         let pool_options = PoolOpts::default().with_constraints(constraints).with_reset_connection(false);
         let pool = Pool::new(base.setup(setup).pool_opts(pool_options));
@@ -323,33 +336,6 @@ impl Tidb {
     pub async fn analyze(&self, db: &str, table: &str, limit: Duration) -> Result<(), ClusterError> {
         self.execute_within(&format!("ANALYZE TABLE {}", quote_table(db, table)), limit).await
     }
-}
-
-fn base_options(options: &TidbOptions, cluster: &ClusterOptions, port: u16) -> OptsBuilder {
-    let ssl = options.tls.then(|| {
-        let Some(tls) = &cluster.tls else { return SslOpts::default() };
-        let identity = match (&tls.cert, &tls.key) {
-            (Some(cert), Some(key)) => {
-                Some(mysql_async::ClientIdentity::new(cert.clone().into(), key.clone().into()))
-            }
-            _ => None,
-        };
-        SslOpts::default()
-            .with_root_certs(vec![tls.ca.clone().into()])
-            .with_disable_built_in_roots(true)
-            .with_client_identity(identity)
-    });
-    OptsBuilder::default()
-        .ip_or_hostname(options.host.as_str())
-        .tcp_port(port)
-        .user(Some(options.user.as_str()))
-        .pass((!options.password.is_empty()).then_some(options.password.as_str()))
-        .prefer_socket(false)
-        .tcp_nodelay(true)
-        .ssl_opts(ssl)
-        // Saves a round trip on connecting; statements here are small.
-        .max_allowed_packet(Some(64 << 20))
-        .wait_timeout(Some(28800))
 }
 
 #[cfg(test)]

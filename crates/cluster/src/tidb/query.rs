@@ -3,46 +3,23 @@
 use std::future::Future;
 use std::time::Duration;
 
+use mysql_async::Value;
 use mysql_async::prelude::Queryable as _;
-use mysql_async::{Opts, Value};
-use th_env::Env;
 
-use super::{ATTEMPTS, SqlRows};
+use super::SqlRows;
 use crate::{ClusterError, ErrorKind};
 
 /// The statements that the server accepts; one it refuses (an older server, fewer privileges) is left out.
 pub(super) async fn usable(
-    env: &Env,
     endpoint: &str,
     timeout: Duration,
-    options: Opts,
+    mut connection: mysql_async::Conn,
     wanted: Vec<String>,
 ) -> Result<Vec<String>, ClusterError> {
-    let mut attempt = 0;
-    loop {
-        match usable_once(endpoint, timeout, options.clone(), &wanted).await {
-            Err(error) if error.is_retryable() && attempt + 1 < ATTEMPTS => {
-                tracing::warn!(%error, attempt, "connecting to tidb is tried again");
-                let wait = env.backoff(attempt, Duration::from_millis(200), Duration::from_secs(5));
-                env.sleep(wait, "tidb does not answer").await;
-                attempt += 1;
-            }
-            result => return result,
-        }
-    }
-}
-
-async fn usable_once(
-    endpoint: &str,
-    timeout: Duration,
-    options: Opts,
-    wanted: &[String],
-) -> Result<Vec<String>, ClusterError> {
-    let mut connection = bounded(endpoint, "connect", timeout, mysql_async::Conn::new(options)).await?;
     let mut usable = Vec::with_capacity(wanted.len());
     for statement in wanted {
-        match query_on(endpoint, &mut connection, statement, timeout).await {
-            Ok(_) => usable.push(statement.clone()),
+        match query_on(endpoint, &mut connection, &statement, timeout).await {
+            Ok(_) => usable.push(statement),
             Err(error) if matches!(error.kind(), ErrorKind::Sql { .. } | ErrorKind::Rejected) => {
                 tracing::debug!(%error, statement, "a session variable is not set");
             }

@@ -7,6 +7,7 @@ mod checksum;
 mod config;
 mod frame;
 mod import;
+mod pace;
 mod read;
 mod upload;
 mod write;
@@ -18,12 +19,14 @@ use th_env::Env;
 use th_proto::import_sstpb::import_sst_client::ImportSstClient;
 use th_proto::tikvpb::tikv_client::TikvClient;
 use th_proto::{kvrpcpb, metapb};
+use tonic::codec::CompressionEncoding;
 use tonic::transport::Channel;
 
 pub use self::checksum::RangeChecksum;
 pub use self::config::{StoreConfig, parse_size};
 pub(crate) use self::frame::Op;
 pub use self::import::ImportMode;
+use self::pace::Pace;
 pub use self::read::Version;
 pub use self::upload::BuiltSst;
 use crate::net::{Channels, Http};
@@ -41,6 +44,7 @@ struct Inner {
     channels: Arc<Channels>,
     http: Http,
     options: ClusterOptions,
+    pace: Pace,
     stores: Mutex<HashMap<u64, StoreInfo>>,
 }
 
@@ -52,8 +56,8 @@ impl Tikv {
         http: Http,
         options: ClusterOptions,
     ) -> Self {
-        let stores = Mutex::new(HashMap::new());
-        Self { inner: Arc::new(Inner { env, pd, channels, http, options, stores }) }
+        let (stores, pace) = (Mutex::default(), Pace::new(options.store_write_limit));
+        Self { inner: Arc::new(Inner { env, pd, channels, http, options, pace, stores }) }
     }
 
     /// Clock and randomness.
@@ -84,9 +88,14 @@ impl Tikv {
     }
 
     fn import_client(&self, store: &StoreInfo) -> Result<ImportSstClient<Channel>, ClusterError> {
-        Ok(ImportSstClient::new(self.inner.channels.get(&store.import_address)?)
+        let client = ImportSstClient::new(self.inner.channels.get(&store.import_address)?)
             .max_decoding_message_size(usize::MAX)
-            .max_encoding_message_size(usize::MAX))
+            .max_encoding_message_size(usize::MAX);
+        Ok(if self.inner.options.compress_writes {
+            client.send_compressed(CompressionEncoding::Gzip)
+        } else {
+            client
+        })
     }
 
     fn kv_client(&self, store: &StoreInfo) -> Result<TikvClient<Channel>, ClusterError> {

@@ -1,6 +1,7 @@
 //! `ImportSST.Upload`: a finished SST file to every peer of a region.
 
 use bytes::Bytes;
+use futures::StreamExt as _;
 use futures::future::try_join_all;
 use th_proto::import_sstpb::{self, SstMeta, UploadRequest, upload_request::Chunk};
 
@@ -55,7 +56,8 @@ impl Tikv {
         let limit = self.inner.options.write_timeout;
         let mut calls = Vec::with_capacity(region.region.peers.len());
         for peer in &region.region.peers {
-            let store = self.store(peer.store_id).await?;
+            let store_id = peer.store_id;
+            let store = self.store(store_id).await?;
             let mut client = self.import_client(&store)?;
             let head = UploadRequest { chunk: Some(Chunk::Meta(meta.clone())) };
             let file = sst.bytes.clone();
@@ -63,7 +65,16 @@ impl Tikv {
             let chunks = starts.map(move |start| UploadRequest {
                 chunk: Some(Chunk::Data(file.slice(start..file.len().min(start + CHUNK)))),
             });
-            let requests = futures::stream::iter(std::iter::once(head).chain(chunks));
+            let tikv = self.clone();
+            let requests = futures::stream::iter(std::iter::once(head).chain(chunks)).then(move |request| {
+                let tikv = tikv.clone();
+                async move {
+                    if let Some(Chunk::Data(bytes)) = &request.chunk {
+                        tikv.inner.pace.pass(&tikv.inner.env, store_id, bytes.len()).await;
+                    }
+                    request
+                }
+            });
             calls.push(async move {
                 within(limit, client.upload(requests))
                     .await

@@ -9,6 +9,7 @@ use prost::Message as _;
 use th_proto::import_sstpb::{self, SstMeta, WriteRequest, WriteResponse, write_request::Chunk};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
+use tonic::codec::CompressionEncoding;
 use tonic::codegen::http::uri::PathAndQuery;
 
 use super::Tikv;
@@ -52,12 +53,12 @@ impl Tikv {
         for peer in &region.region.peers {
             let store = self.store(peer.store_id).await?;
             let (sender, receiver) = mpsc::channel(FRAMES_IN_FLIGHT);
-            senders.push(sender);
+            senders.push((store.id, sender));
             let is_leader = peer.id == leader.id;
             let call = self.write_to(store, receiver)?;
             calls.push(async move { call.await.map(|answer| (is_leader, answer)) });
         }
-        let feeding = feed(head, pairs, commit_ts, op, senders);
+        let feeding = self.feed(head, pairs, commit_ts, op, senders);
         // A failed peer ends the whole write at once: its error drops the other streams.
         let (answers, complete) = futures::try_join!(try_join_all(calls), async { Ok(feeding.await) })?;
         if !complete {
@@ -93,10 +94,14 @@ impl Tikv {
     ) -> Result<impl Future<Output = Result<WriteResponse, Diagnosis>> + use<>, ClusterError> {
         let channel = self.inner.channels.get(&store.import_address)?;
         let limit: Duration = self.inner.options.write_timeout;
+        let compress = self.inner.options.compress_writes;
         Ok(async move {
             let mut grpc = tonic::client::Grpc::new(channel)
                 .max_decoding_message_size(usize::MAX)
                 .max_encoding_message_size(usize::MAX);
+            if compress {
+                grpc = grpc.send_compressed(CompressionEncoding::Gzip);
+            }
             let call = async {
                 grpc.ready().await.map_err(|error| tonic::Status::unavailable(format!("{error:?}")))?;
                 let path = PathAndQuery::from_static("/import_sstpb.ImportSST/Write");
@@ -112,30 +117,32 @@ impl Tikv {
             }
         })
     }
-}
 
-/// Encodes frames and gives each to all streams; the slowest peer paces it. Ends early, with `false`, when
-/// a stream has gone, whose error then is the write's.
-async fn feed(
-    head: Bytes,
-    pairs: Pairs<'_>,
-    commit_ts: u64,
-    op: Op,
-    streams: Vec<mpsc::Sender<Bytes>>,
-) -> bool {
-    let mut rest = pairs;
-    let mut frame = head;
-    loop {
-        for stream in &streams {
-            if stream.send(frame.clone()).await.is_err() {
-                return false;
+    /// Encodes frames and gives each to all streams, by their stores; the slowest peer paces it. Ends early, with
+    /// `false`, when a stream has gone, whose error then is the write's.
+    async fn feed(
+        &self,
+        head: Bytes,
+        pairs: Pairs<'_>,
+        commit_ts: u64,
+        op: Op,
+        streams: Vec<(u64, mpsc::Sender<Bytes>)>,
+    ) -> bool {
+        let mut rest = pairs;
+        let mut frame = head;
+        loop {
+            for (store, stream) in &streams {
+                self.inner.pace.pass(&self.inner.env, *store, frame.len()).await;
+                if stream.send(frame.clone()).await.is_err() {
+                    return false;
+                }
             }
+            if rest.is_empty() {
+                return true;
+            }
+            let count = rest.prefix_within(FRAME_BYTES);
+            frame = write_frame(rest.sub(0..count), commit_ts, op);
+            rest = rest.sub(count..rest.len());
         }
-        if rest.is_empty() {
-            return true;
-        }
-        let count = rest.prefix_within(FRAME_BYTES);
-        frame = write_frame(rest.sub(0..count), commit_ts, op);
-        rest = rest.sub(count..rest.len());
     }
 }

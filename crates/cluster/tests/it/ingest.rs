@@ -63,6 +63,24 @@ async fn pairs_reach_every_peer_of_every_region() {
     assert!(stats.refusals.is_empty());
 }
 
+#[tokio::test(start_paused = true)]
+async fn writes_can_be_compressed_and_keep_to_a_limit() {
+    let double = Double::start(3).await;
+    let mut options = ClusterOptions::new([double.pd.clone()]);
+    options.compress_writes = true;
+    options.store_write_limit = 500_000;
+    let env = Env::seeded(7);
+    let cluster = Cluster::connect(env, options).await.unwrap();
+    let buffer = pairs(1000);
+    let began = tokio::time::Instant::now();
+    ingester(&cluster).ingest_range(buffer.pairs(), TS).await.unwrap();
+    let world = double.world();
+    assert_eq!((world.pairs.len(), world.compressed_writes), (1000, 3));
+    // All but what the first frame holds waits its turn.
+    let seconds = began.elapsed().as_secs();
+    assert!((1..=6).contains(&seconds), "2 MB at 0.5 MB/s took {seconds} s");
+}
+
 #[tokio::test]
 async fn a_split_between_write_and_ingest_means_writing_anew() {
     let double = Double::start(3).await;

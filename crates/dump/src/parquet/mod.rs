@@ -156,12 +156,10 @@ impl ParquetRows {
             if self.unwanted.contains(&name) {
                 continue;
             }
-            let kind = Kind::of(leaf).map_err(|problem| ReadError::Unsupported {
+            let kind = Kind::of(leaf).map_err(|problem| ReadError::Column {
                 object: self.object.name.to_string(),
-                problem: format!(
-                    "column `{}` {problem}; leave it out with `mydumper.ignore-data-columns`",
-                    leaf.path().string()
-                ),
+                column: leaf.path().string(),
+                problem,
             })?;
             self.names.push(name);
             leaves.push((index, kind));

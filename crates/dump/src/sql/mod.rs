@@ -82,6 +82,11 @@ impl SqlParser {
         (self.columns_version, self.columns.as_deref())
     }
 
+    /// Whether no statement is open.
+    pub(crate) fn is_between_statements(&self) -> bool {
+        self.state == State::Statement && !self.expects_row
+    }
+
     /// Goes on at the beginning of `bytes`; `at_end` says that the stream has no more than these.
     pub(crate) fn step(&mut self, bytes: &[u8], at_end: bool, row: &mut ParsedRow) -> Result<Step, Problem> {
         if self.state == State::Skip {

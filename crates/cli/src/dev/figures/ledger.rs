@@ -74,7 +74,7 @@ async fn multiply(one: &Ledger, many: &Ledger, jobs: u32) -> anyhow::Result<()> 
     plan.jobs = jobs;
     plan.tables.first_mut().ok_or_else(missing)?.jobs = 0..jobs;
     let all: Vec<Job> = (0..jobs).map(|number| Job { job: JobId(number), ..job.clone() }).collect();
-    many.write_plan(&plan, &all).await?;
+    many.write_plan(&plan, &all, &[]).await?;
     futures::stream::iter(0..jobs)
         .map(|number| {
             let mut done =

@@ -17,6 +17,7 @@ use th_proto::{coprocessor, errorpb, import_sstpb, kvrpcpb, metapb, pdpb};
 use tokio::net::TcpListener;
 use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::TcpListenerStream;
+use tonic::codec::CompressionEncoding;
 use tonic::{Request, Response, Status, Streaming};
 
 pub type Stream<T> = std::pin::Pin<Box<dyn tokio_stream::Stream<Item = Result<T, Status>> + Send>>;
@@ -55,6 +56,8 @@ pub struct World {
     pub stores: BTreeMap<u64, String>,
     pub deeds: HashMap<On, VecDeque<Deed>>,
     files: HashMap<(u64, Vec<u8>), Vec<(Vec<u8>, Vec<u8>, u64)>>,
+    /// Writes in gzip.
+    pub compressed_writes: u32,
     /// Pairs in the cluster: key → (value, commit_ts).
     pub pairs: BTreeMap<Vec<u8>, (Vec<u8>, u64)>,
     /// Names under which files were written, in order.
@@ -136,7 +139,7 @@ impl Double {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             lock(&world).stores.insert(store, listener.local_addr().unwrap().to_string());
             let server = tonic::transport::Server::builder()
-                .add_service(ImportSstServer::new(node.clone()))
+                .add_service(ImportSstServer::new(node.clone()).accept_compressed(CompressionEncoding::Gzip))
                 .add_service(TikvServer::new(node));
             tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
         }
@@ -184,12 +187,14 @@ service! { ImportSst for Node {
         request: Request<Streaming<import_sstpb::WriteRequest>>,
     ) -> Result<Response<import_sstpb::WriteResponse>, Status> {
         use import_sstpb::write_request::Chunk;
+        let compressed = request.metadata().get("grpc-encoding").is_some_and(|encoding| encoding == "gzip");
         let mut messages = request.into_inner();
         let Some(Chunk::Meta(meta)) = messages.message().await?.and_then(|m| m.chunk) else {
             return Err(Status::unknown("InvalidChunk"));
         };
         {
             let mut world = lock(&self.world);
+            world.compressed_writes += u32::from(compressed);
             match world.next(On::Write) {
                 Some(Answer::Status(status)) => return Err(status),
                 Some(Answer::Region(error)) => {
