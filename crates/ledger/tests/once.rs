@@ -206,7 +206,7 @@ async fn a_damaged_document_is_named() {
         );
     }
     let error = ledger.job(&plan("s3://b/d", 100), JobId(9)).await.expect_err("missing");
-    assert!(matches!(&error, LedgerError::Missing { object } if object.ends_with("it/jobs/00000009.json")));
+    assert!(matches!(&error, LedgerError::Missing { object } if object.ends_with("it/jobs/a/00000009.json")));
 }
 
 #[tokio::test]

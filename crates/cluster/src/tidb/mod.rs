@@ -120,8 +120,6 @@ impl Tidb {
             max_allowed_packet: 64 << 20,
             ..ServerOptions::default()
         };
-        let connected = th_mysql::first_connection(&env, &endpoint, &server).await;
-        let (base, connection) = connected.map_err(|error| ClusterError::from_sql(&endpoint, &error))?;
         let mut wanted: Vec<String> =
             SESSION.iter().map(|(name, value)| format!("SET SESSION {name} = {value}")).collect();
         if let Some(mode) = &options.sql_mode {
@@ -130,7 +128,20 @@ impl Tidb {
         for (name, value) in &options.session_vars {
             wanted.push(format!("SET SESSION {} = {}", quote_name(name), quote_text(value)));
         }
-        let setup = usable(&endpoint, timeout, connection, wanted).await?;
+        let mut attempt = 0;
+        let (base, setup) = loop {
+            let connected = th_mysql::first_connection(&env, &endpoint, &server).await;
+            let (base, connection) = connected.map_err(|error| ClusterError::from_sql(&endpoint, &error))?;
+            match usable(&endpoint, timeout, connection, wanted.clone()).await {
+                Ok(setup) => break (base, setup),
+                Err(error) if error.is_retryable() && attempt + 1 < ATTEMPTS => {
+                    let wait = env.backoff(attempt, Duration::from_millis(200), Duration::from_secs(5));
+                    env.sleep(wait, "the connection broke while its session was set").await;
+                    attempt += 1;
+                }
+                Err(error) => return Err(error),
+            }
+        };
         let constraints = PoolConstraints::new(0, options.connections.max(1)).unwrap_or_default();
         let pool_options = PoolOpts::default().with_constraints(constraints).with_reset_connection(false);
         let own = base.setup(setup);
