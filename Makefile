@@ -26,6 +26,7 @@ chaos: setup
 figures: setup
 	$(CARGO) build -j $(CARGO_JOBS) --workspace --bin thunderhead
 	CARGO_TARGET_DIR=$(CARGO_TARGET_DIR) benches/figures
+	$(CARGO) test -j $(CARGO_JOBS) --workspace --test end_to_end -- --ignored --nocapture planning_a_million_objects
 
 ## lint: format and clippy, warnings are errors
 lint: setup
