@@ -54,15 +54,18 @@ impl Planner<'_> {
         Ok(Some(Sharing { meeting, joined: Vec::new(), is_writing: false, _alive: alive }))
     }
 
-    /// Checks that the import is alone with the table, and that it is empty.
-    pub(crate) async fn check_alone(&self, table: &Table) -> Result<(), Fault> {
-        let (db, name) = (table.db.as_str(), table.info.name.original.as_str());
+    /// Checks that no other import of ours writes to the table.
+    pub(crate) async fn check_others(&self, table: &Table) -> Result<(), Fault> {
         let mut others = at_work(self.cluster, self.import_id, table).await?;
         let members = self.meeting()?.members(&shared_table(table)).await;
         others.extend(members.map_err(|error| of_cluster(table, &error))?);
-        if !others.is_empty() {
-            return Err(in_use(table, &others));
-        }
+        if others.is_empty() { Ok(()) } else { Err(in_use(table, &others)) }
+    }
+
+    /// Checks that the import is alone with the table, and that it is empty.
+    pub(crate) async fn check_alone(&self, table: &Table) -> Result<(), Fault> {
+        let (db, name) = (table.db.as_str(), table.info.name.original.as_str());
+        self.check_others(table).await?;
         if self.tidb()?.is_empty(db, name).await.map_err(|error| fault::of_cluster(&error))? {
             return Ok(());
         }

@@ -14,12 +14,8 @@ async fn a_profile_is_read_and_a_role_is_assumed() {
     let (cloud, target) = (Cloud::start().await, Target::start().await);
     cloud.upload(&data("dumps/csv"), "dump").await;
     let credentials = target.path("credentials");
-    std::fs::write(
-        &credentials,
-        "[reader]\naws_access_key_id = reader\naws_secret_access_key = secret\n\
-         [worker]\nrole_arn = arn:aws:iam::000000000000:role/worker\nsource_profile = reader\n",
-    )
-    .expect("a file");
+    std::fs::write(&credentials, "[reader]\naws_access_key_id = reader\naws_secret_access_key = secret\n")
+        .expect("a file");
     let environment = [
         ("AWS_SHARED_CREDENTIALS_FILE", credentials.display().to_string()),
         ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
@@ -29,7 +25,6 @@ async fn a_profile_is_read_and_a_role_is_assumed() {
     let role = "role-arn=arn:aws:iam::000000000000:role/importer&external-id=seven";
     for parameters in [
         "&profile=reader".to_owned(),
-        "&profile=worker".to_owned(),
         format!("&profile=reader&{role}"),
         format!("&access-key=AK&secret-access-key=SK&{role}"),
     ] {

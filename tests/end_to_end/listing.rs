@@ -14,8 +14,9 @@ async fn many_small_files_are_listed_side_by_side_and_share_jobs() {
     assert_eq!(target.finished_jobs(), 1);
     let (pages, together) = bucket.listings();
     assert!(together > 3, "{together} listing requests at one time");
-    // 12 pages if it were done one after the other; guesses that meet nothing cost one request each.
-    assert!((13..60).contains(&pages), "{pages} listing requests");
+    // 12 pages if it were done one after the other; guesses that meet nothing cost one request each. It is listed
+    // twice, to see whether somebody still writes to it.
+    assert!((26..120).contains(&pages), "{pages} listing requests");
 }
 
 /// The figure of a plan for a million objects: `make figures` prints it.

@@ -134,9 +134,13 @@ impl Report {
 
     /// The fault of the first line that failed, which tells of the others.
     pub fn fault(&self) -> Option<Fault> {
-        let mut failed = self.of_level(Level::Fail);
-        let mut fault = failed.next()?.fault.clone()?;
-        let others: Vec<&str> = failed.map(|line| line.check).collect();
+        let failed = || self.of_level(Level::Fail);
+        // Whatever else is odd about a table that somebody writes to is their doing.
+        let in_use = |line: &&Line| line.fault.as_ref().is_some_and(|fault| fault.code == Code::TableInUse);
+        let first = failed().find(in_use).or_else(|| failed().next())?;
+        let mut fault = first.fault.clone()?;
+        let others: Vec<&str> =
+            failed().map(|line| line.check).filter(|&check| check != first.check).collect();
         if !others.is_empty() {
             fault.message.push_str(&format!("; failed, too: {}", others.join(", ")));
         }

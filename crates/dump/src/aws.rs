@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::sts::AssumeRoleProvider;
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
@@ -62,9 +63,13 @@ impl fmt::Debug for Identity {
 impl Identity {
     async fn provider(&self) -> SharedCredentialsProvider {
         let base = match &self.base {
-            Base::Profile(name) => SharedCredentialsProvider::new(
-                ProfileFileCredentialsProvider::builder().profile_name(name).build(),
-            ),
+            Base::Profile(name) => {
+                // A profile can name a role of its own.
+                let config =
+                    ProviderConfig::without_region().with_region(Some(Region::new(self.region.clone())));
+                let builder = ProfileFileCredentialsProvider::builder().configure(&config);
+                SharedCredentialsProvider::new(builder.profile_name(name).build())
+            }
             Base::Keys(keys) => SharedCredentialsProvider::new(keys.clone()),
             Base::Environment => {
                 SharedCredentialsProvider::new(DefaultCredentialsChain::builder().build().await)

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use th_checks::{DdlJob, Estimate, ImportJob, LightningTable, Line, Need, Report, Store, Versions};
 use th_cluster::{ClusterError, SqlRows, lease::LABEL_PREFIX, quote_name, quote_table, quote_text};
 use th_connect::fault;
-use th_errors::Fault;
+use th_errors::{Code, Fault};
 use th_schema::Table;
 
 use super::tables::Known;
@@ -195,7 +195,21 @@ impl Planner<'_> {
             })
             .filter(|job| targets.iter().any(|table| table.eq_ignore_ascii_case(&job.table)))
             .collect();
-        th_checks::other_imports(&ours, &jobs, &in_mode, self.config.tikv_importer.parallel_import)
+        let shared = self.config.tikv_importer.parallel_import;
+        let mut line = th_checks::other_imports(&ours, &jobs, &in_mode, shared);
+        if !shared && !ours.is_empty() {
+            // The plan would say it of a table, and with the code for it.
+            for table in existing {
+                match self.check_others(table).await {
+                    Err(found) if found.code == Code::TableInUse => {
+                        line.fault = Some(found);
+                        break;
+                    }
+                    _ => {}
+                }
+            }
+        }
+        line
     }
 
     async fn lightning_metadata(&self, known: &[Known<'_>]) -> Line {
