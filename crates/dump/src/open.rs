@@ -163,6 +163,9 @@ impl Location {
 
     /// Path style is Lightning's default, but not on the clouds that have given it up.
     fn virtual_hosted(&self, endpoint: Option<&str>, accelerate: bool) -> Result<bool, LocationError> {
+        if endpoint.is_some_and(is_address) {
+            return Ok(false);
+        }
         if accelerate || matches!(self.parameter("provider"), Some("alibaba" | "netease" | "tencent")) {
             return Ok(true);
         }
@@ -235,6 +238,13 @@ fn retry() -> RetryConfig {
     RetryConfig { retry_timeout: RETRY_TIMEOUT, max_retries: RETRIES, backoff }
 }
 
+/// Whether an endpoint is an address, in front of which no bucket's name can stand.
+fn is_address(endpoint: &str) -> bool {
+    let host = endpoint.split_once("://").map_or(endpoint, |(_, rest)| rest);
+    let host = host.split('/').next().unwrap_or(host);
+    host.parse::<std::net::SocketAddr>().is_ok() || host.parse::<std::net::IpAddr>().is_ok()
+}
+
 fn with_bucket_in_host(endpoint: &str, bucket: &str) -> String {
     match endpoint.split_once("://") {
         Some((_, host)) if host.starts_with(&format!("{bucket}.")) => endpoint.to_owned(),
@@ -270,6 +280,9 @@ mod tests {
         };
         assert!(!virtual_hosted("s3://b/p"));
         assert!(!virtual_hosted("s3://b/p?endpoint=http://minio:9000"));
+        assert!(virtual_hosted("s3://b/p?role-arn=arn:x"));
+        assert!(!virtual_hosted("s3://b/p?role-arn=arn:x&endpoint=http://127.0.0.1:9000"));
+        assert!(!virtual_hosted("oss://b/p?endpoint=http://[::1]:9000/"));
         assert!(virtual_hosted("s3://b/p?provider=aws"));
         assert!(virtual_hosted("s3://b/p?endpoint=https://s3.us-east-1.amazonaws.com"));
         assert!(!virtual_hosted("s3://b/p?provider=aws&force-path-style=true"));
