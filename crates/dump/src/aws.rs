@@ -3,6 +3,7 @@
 //! AWS's own library reads the files and asks the token service, at the first request and shortly before what it
 //! got expires.
 
+use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -61,6 +62,15 @@ impl fmt::Debug for Identity {
 }
 
 impl Identity {
+    /// For messages.
+    fn name(&self) -> String {
+        match (&self.role, &self.base) {
+            (Some(role), _) => format!("the role {} cannot be assumed", role.arn),
+            (None, Base::Profile(name)) => format!("the profile `{name}` cannot be used"),
+            (None, _) => "there are no credentials".to_owned(),
+        }
+    }
+
     async fn provider(&self) -> SharedCredentialsProvider {
         let base = match &self.base {
             Base::Profile(name) => {
@@ -87,6 +97,12 @@ impl Identity {
     }
 }
 
+/// An error with what caused it.
+fn reasons(error: &dyn Error) -> String {
+    let causes = std::iter::successors(Some(error), |&error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
 #[async_trait]
 impl CredentialProvider for Identity {
     type Credential = AwsCredential;
@@ -102,10 +118,15 @@ impl CredentialProvider for Identity {
             Some(provider) => provider.clone(),
             None => current.provider.insert(self.provider().await).clone(),
         };
-        let got = provider
-            .provide_credentials()
-            .await
-            .map_err(|error| object_store::Error::Generic { store: "S3", source: Box::new(error) })?;
+        let got = match provider.provide_credentials().await {
+            Ok(got) => got,
+            Err(error) => {
+                // It tells its reason once.
+                current.provider = None;
+                let source = format!("{}: {}", self.name(), reasons(&error)).into();
+                return Err(object_store::Error::Generic { store: "S3", source });
+            }
+        };
         let credential = Arc::new(AwsCredential {
             key_id: got.access_key_id().to_owned(),
             secret_key: got.secret_access_key().to_owned(),
