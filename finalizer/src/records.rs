@@ -44,7 +44,7 @@ pub(crate) async fn write(finalizer: &Finalizer<'_>, results: Option<&Results>) 
         let to_target = async {
             let tidb = finalizer.cluster.tidb()?;
             let task = finalizer.plan.created_micros.saturating_mul(1000);
-            make(tidb, schema).await?;
+            tidb.execute(&format!("CREATE DATABASE IF NOT EXISTS {}", quote_name(schema))).await?;
             fill(tidb, schema, TYPE_ERRORS, task, &errors).await?;
             fill(tidb, schema, CONFLICTS, task, &conflicts).await
         };
@@ -65,11 +65,11 @@ async fn rejected(finalizer: &Finalizer<'_>, results: Option<&Results>) -> Resul
     for result in with_rejects {
         let rejects = finalizer.ledger.rejects(result.job).await.map_err(|error| fault::of_ledger(&error))?;
         let table = name_of(finalizer, result.table);
-        let record = |Reject { place, reason, row, offset }| Record {
+        let record = |Reject { place, reason, row, end }| Record {
             table: table.clone(),
-            path: place,
-            offset,
-            error: reason,
+            path: path_of(finalizer, &place),
+            offset: end,
+            error: format!("{place}: {reason}"),
             row,
         };
         records.extend(rejects.into_iter().map(record));
@@ -109,9 +109,9 @@ fn of_conflict(finalizer: &Finalizer<'_>, table: u32, found: Conflict) -> Record
     let Conflict { index, key, first, second, second_offset } = found;
     Record {
         table: name_of(finalizer, table),
-        path: second,
+        path: path_of(finalizer, &second),
         offset: second_offset,
-        error: format!("the same key of index {index} as the row at {first}: {key}"),
+        error: format!("{second}: the same key of index {index} as the row at {first}: {key}"),
         row: String::new(),
     }
 }
@@ -124,25 +124,39 @@ fn name_of(finalizer: &Finalizer<'_>, table: u32) -> String {
         .map_or_else(String::new, |planned| quote_table(&planned.db, &planned.name))
 }
 
-async fn make(tidb: &Tidb, schema: &str) -> Result<(), ClusterError> {
-    let head = "id BIGINT PRIMARY KEY AUTO_INCREMENT, task_id BIGINT NOT NULL, \
-                create_time DATETIME(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6), table_name VARCHAR(261) NOT NULL, \
-                path VARCHAR(2048) NOT NULL, offset BIGINT NOT NULL, error TEXT NOT NULL,";
-    let (errors, conflicts) = (quote_table(schema, TYPE_ERRORS), quote_table(schema, CONFLICTS));
-    let statements = [
-        format!("CREATE DATABASE IF NOT EXISTS {}", quote_name(schema)),
-        format!("CREATE TABLE IF NOT EXISTS {errors} ({head} row_data TEXT NOT NULL)"),
-        format!(
-            "CREATE TABLE IF NOT EXISTS {conflicts} ({head} row_id BIGINT NOT NULL, row_data TEXT NOT NULL, KEY (task_id, table_name))"
-        ),
+/// The file of a place, below the source as in TiDB Lightning: without line and column, or offset.
+fn path_of(finalizer: &Finalizer<'_>, place: &str) -> String {
+    let below = place.strip_prefix(finalizer.plan.source.trim_end_matches('/')).unwrap_or(place);
+    let mut path = below.trim_start_matches('/');
+    for _ in 0..2 {
+        match path.rsplit_once([':', '@']) {
+            Some((rest, number)) if number.bytes().all(|byte| byte.is_ascii_digit()) => path = rest,
+            _ => break,
+        }
+    }
+    path.to_owned()
+}
+
+/// The statements that make a table, and for conflicts the view.
+fn definitions(schema: &str, table: &str) -> Vec<String> {
+    let to = quote_table(schema, table);
+    let head = format!(
+        "CREATE TABLE IF NOT EXISTS {to} (id BIGINT PRIMARY KEY AUTO_INCREMENT, task_id BIGINT NOT NULL, \
+         create_time DATETIME(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6), table_name VARCHAR(261) NOT NULL, \
+         path VARCHAR(2048) NOT NULL, offset BIGINT NOT NULL, error TEXT NOT NULL,"
+    );
+    if table == TYPE_ERRORS {
+        return vec![format!("{head} row_data TEXT NOT NULL)")];
+    }
+    vec![
+        format!("{head} row_id BIGINT NOT NULL, row_data TEXT NOT NULL, KEY (task_id, table_name))"),
         format!(
             "CREATE OR REPLACE VIEW {} AS SELECT 1 AS is_precheck_conflict, task_id, create_time, table_name, \
              NULL AS index_name, NULL AS key_data, row_data, NULL AS raw_key, NULL AS raw_value, NULL AS raw_handle, \
-             NULL AS raw_row, NULL AS kv_type, path, offset, error, row_id FROM {conflicts}",
+             NULL AS raw_row, NULL AS kv_type, path, offset, error, row_id FROM {to}",
             quote_table(schema, "conflict_view")
         ),
-    ];
-    tidb.execute_all(&statements, LONG_STATEMENT).await
+    ]
 }
 
 async fn fill(
@@ -152,6 +166,10 @@ async fn fill(
     task: i64,
     records: &[Record],
 ) -> Result<(), ClusterError> {
+    if records.is_empty() {
+        return Ok(());
+    }
+    tidb.execute_all(&definitions(schema, table), LONG_STATEMENT).await?;
     let to = quote_table(schema, table);
     tidb.execute(&format!("DELETE FROM {to} WHERE task_id = {task}")).await?;
     let (more, more_values) = if table == CONFLICTS { (", row_id", ", 0") } else { ("", "") };

@@ -101,7 +101,7 @@ impl Sink for Sorting<'_> {
     }
 
     /// Leaves a row out, as long as the import may.
-    fn misfit(&mut self, found: Fault, offset: u64, text: &[u8]) -> Result<(), Fault> {
+    fn misfit(&mut self, found: Fault, end: u64, text: &[u8]) -> Result<(), Fault> {
         let most = self.task.import.plan.max_rejected;
         if found.code != Code::BadValue || self.rejected >= most {
             return Err(found);
@@ -113,7 +113,7 @@ impl Sink for Sorting<'_> {
                 place: found.place.unwrap_or_default(),
                 reason: found.message,
                 row: String::from_utf8_lossy(row).into_owned(),
-                offset,
+                end,
             });
         }
         Ok(())

@@ -66,8 +66,8 @@ pub trait Sink {
     /// A row.
     fn row(&mut self, row: &EncodedRow<'_>) -> Result<(), Fault>;
 
-    /// A row that does not fit, by its offset and as the source has it. To return the fault is to end the job.
-    fn misfit(&mut self, found: Fault, offset: u64, text: &[u8]) -> Result<(), Fault>;
+    /// A row that does not fit, by the offset behind it and as the source has it. To return the fault is to end the job.
+    fn misfit(&mut self, found: Fault, end: u64, text: &[u8]) -> Result<(), Fault>;
 
     /// Bytes of the source (as stored) read and rows encoded since the last report; every few hundred rows and
     /// at the end of a chunk.
@@ -153,9 +153,9 @@ fn encode_chunk(
                 reported_rows += 1;
             }
             Err(error) => {
-                let text = row.text.to_vec();
+                let (text, end) = (row.text.to_vec(), row.end);
                 let found = fault::of_encode(&error, &reader.place(offset), &planned.db, &planned.name);
-                sink.misfit(found, offset, &text)?;
+                sink.misfit(found, end, &text)?;
             }
         }
         if reported_rows == REPORT_ROWS {

@@ -378,9 +378,9 @@ pub struct Reject {
     pub reason: String,
     /// The row as the source has it, cut if it is long.
     pub row: String,
-    /// Its offset in its file.
+    /// The offset behind it in its file.
     #[serde(default)]
-    pub offset: u64,
+    pub end: u64,
 }
 
 /// A table in the outcome.

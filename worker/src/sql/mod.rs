@@ -180,8 +180,8 @@ impl Work for SqlImport {
                 .map(|(row, place)| Reject {
                     place: place.to_string(),
                     reason: row.reason,
+                    end: place.offset + row.source.len() as u64,
                     row: row.source,
-                    offset: place.offset,
                 })
                 .collect();
             import.ledger.write_rejects(id, &rejects).await.map_err(|error| fault::of_ledger(&error))?;

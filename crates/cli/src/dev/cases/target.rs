@@ -181,8 +181,8 @@ impl Target {
     }
 
     /// Compares with what the target should hold; the inner error is the first difference, the inner value
-    /// a note. Databases that the import has nothing to do with are not there, nor are those (`own`) that
-    /// Lightning keeps its books in.
+    /// a note. Databases that the import has nothing to do with are not there; those of books (`own`) are not
+    /// compared, for they say when they were written and by whom.
     pub(super) async fn compare(
         &mut self,
         before: &Value,
@@ -195,7 +195,7 @@ impl Target {
         let mut notes = BTreeSet::new();
         for (name, database) in databases(after) {
             let untouched = before.get(name).is_some_and(|before| same_rows(before, Some(database)));
-            if !found.contains(name) && (untouched || own.contains(&name.as_str())) {
+            if own.contains(&name.as_str()) || (untouched && !found.contains(name)) {
                 continue;
             }
             if !found.contains(name) {
@@ -208,7 +208,9 @@ impl Target {
         }
         let system = ["information_schema", "mysql", "performance_schema", "sys", "metrics_schema", "test"];
         let surplus = found.iter().find(|name| {
-            after.get(name.as_str()).is_none() && !system.contains(&name.to_lowercase().as_str())
+            after.get(name.as_str()).is_none()
+                && !system.contains(&name.to_lowercase().as_str())
+                && !own.contains(&name.as_str())
         });
         if let Some(name) = surplus {
             return Ok(Err(format!("database {name} should not be there")));
