@@ -26,7 +26,7 @@ pub struct File {
     /// What it is called.
     pub name: String,
     /// Its bytes, as stored.
-    pub bytes: Vec<u8>,
+    pub bytes: Arc<[u8]>,
     format: Format,
     options: ReadOptions,
     runtime: Runtime,
@@ -39,8 +39,8 @@ impl File {
         format: Format,
         options: ReadOptions,
     ) -> Result<Self, Box<dyn Error>> {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build()?;
-        Ok(Self { name, bytes, format, options, runtime })
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        Ok(Self { name, bytes: bytes.into(), format, options, runtime })
     }
 
     /// INSERT statements, or CSV with quotes around texts, as dumpling writes them: about `bytes` bytes.
@@ -114,7 +114,7 @@ impl File {
             let (store, file) = self.stored()?;
             RowReader::open(&store, &file, None, &self.options, self.runtime.handle())?
         } else {
-            let bytes = Box::new(Cursor::new(self.bytes.clone()));
+            let bytes = Box::new(Cursor::new(Arc::clone(&self.bytes)));
             RowReader::from_read(bytes, self.format, "memory", &self.options)?
         };
         let (mut values, mut bytes) = (0, 0);
@@ -129,7 +129,7 @@ impl File {
         let store = InMemory::new();
         let size = self.bytes.len() as u64;
         let path = Path::from("t");
-        let put = store.put_opts(&path, self.bytes.clone().into(), PutOptions::default());
+        let put = store.put_opts(&path, self.bytes.to_vec().into(), PutOptions::default());
         self.runtime.block_on(put)?;
         let file = DataFile {
             path: "t".to_owned(),
