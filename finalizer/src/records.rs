@@ -9,9 +9,9 @@ use std::fmt::Write as _;
 use th_cluster::{ClusterError, Tidb, quote_name, quote_table};
 use th_connect::{LONG_STATEMENT, fault};
 use th_errors::Fault;
-use th_ledger::{Conflict, Reject, Results};
+use th_ledger::{Conflict, Reject, Results, TableReport};
 
-use crate::Finalizer;
+use crate::{Finalizer, verify};
 
 /// Most rows written to each table: what is more is for the ledger alone.
 const MOST: usize = 10_000;
@@ -29,15 +29,15 @@ struct Record {
     row: String,
 }
 
-/// Writes what the import has left out, if anything.
-pub(crate) async fn write(finalizer: &Finalizer<'_>, results: Option<&Results>) {
+/// Writes what the import has left out, if anything: by its results and reports, and the conflicts of failed jobs.
+pub(crate) async fn write(finalizer: &Finalizer<'_>, results: Option<&Results>, reports: &[TableReport]) {
     let schema = &finalizer.config.lightning.task_info_schema_name;
     if schema.is_empty() {
         return;
     }
     let written = async {
         let errors = rejected(finalizer, results).await?;
-        let conflicts = conflicting(finalizer).await?;
+        let conflicts = conflicting(finalizer, reports).await?;
         if errors.is_empty() && conflicts.is_empty() {
             return Ok(());
         }
@@ -82,11 +82,13 @@ async fn rejected(finalizer: &Finalizer<'_>, results: Option<&Results>) -> Resul
 }
 
 /// Rows that gave way to others with equal keys, or would have.
-async fn conflicting(finalizer: &Finalizer<'_>) -> Result<Vec<Record>, Fault> {
+async fn conflicting(finalizer: &Finalizer<'_>, reports: &[TableReport]) -> Result<Vec<Record>, Fault> {
     let ledger = finalizer.ledger;
     let of_ledger = |error: th_ledger::LedgerError| fault::of_ledger(&error);
     let mut records = Vec::new();
-    for number in 0..finalizer.plan.tables.len() as u32 {
+    // Reports are in the plan's order. A table without conflicts costs no request.
+    let conflicts = |report: &TableReport| report.replaced > 0 || report.verdict == verify::CONFLICTS;
+    for (number, _) in (0u32..).zip(reports).filter(|(_, report)| conflicts(report)) {
         for part in 0.. {
             let Some(found) = ledger.table_conflicts(number, part).await.map_err(of_ledger)? else { break };
             records.extend(found.into_iter().map(|found| of_conflict(finalizer, number, found)));

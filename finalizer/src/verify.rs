@@ -16,6 +16,9 @@ use crate::fold::TableTotal;
 use crate::resolve::{Resolved, resolve};
 use crate::sharing::{self, Seat};
 
+/// The verdict of a table whose rows have equal keys and may not.
+pub(crate) const CONFLICTS: &str = "conflicts";
+
 /// Checks every table, and removes rows with equal keys where they go; the reports are in the plan's order.
 /// Mismatches are faults if the checksum is required, warnings if it is optional.
 pub(crate) async fn tables(
@@ -123,7 +126,7 @@ pub(crate) fn remove(report: &mut TableReport, resolution: &Resolution) {
 
 /// The table has rows with equal keys that it must not have.
 pub(crate) fn refuse(report: &mut TableReport) {
-    "conflicts".clone_into(&mut report.verdict);
+    CONFLICTS.clone_into(&mut report.verdict);
 }
 
 /// What TiKV holds of a table: by TiKV's coprocessor, or with `post-restore.checksum-via-sql` by TiDB.

@@ -21,7 +21,7 @@ async fn many_small_files_are_listed_side_by_side_and_share_jobs() {
 
 /// The figure of a plan for a million objects: `make figures` prints it.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "takes minutes; prints a figure"]
+#[ignore = "prints a figure, for `make figures`"]
 async fn planning_a_million_objects() {
     let (tables, files) = (100, 10_000);
     let bucket = WideBucket::start(tables, files, Duration::from_millis(50)).await;
