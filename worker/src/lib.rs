@@ -28,6 +28,7 @@ use std::time::Duration;
 
 use th_config::Config;
 use th_connect::fault;
+use th_connect::telemetry::follow;
 use th_env::Step;
 use th_errors::{Code, Fault};
 use th_ledger::{FORMAT, Finished, JobFailure, Put};
@@ -235,7 +236,10 @@ impl<W: Work> Worker<W> {
         let plan = self.import.plan();
         let table = plan.tables.iter().find(|table| table.jobs.contains(&pointer.job.0));
         let table = table.map(|table| format!("{}.{}", table.db, table.name));
-        let span = tracing::info_span!("job", import_id = %plan.import_id, job = %pointer.job, table = table.map(tracing::field::display));
+        let span = follow(
+            tracing::info_span!("job", import_id = %plan.import_id, job = %pointer.job, table = table.map(tracing::field::display)),
+            &plan.import_id,
+        );
         self.work_on(slot, &pointer, message, quota).instrument(span).await
     }
 
