@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what building needs and the machine lacks: a C++ compiler, cmake and libclang (RocksDB and its
-# bindings); with `tests`, also the S3 and SQS emulator and the MariaDB server that the tests run against.
+# bindings); with `tests`, also the emulators of S3, SQS and Google Cloud Storage and the MariaDB server that the tests run against.
 set -euo pipefail
 cd "$(dirname "$0")"
 missing=()
@@ -10,6 +10,8 @@ command -v g++ >/dev/null || missing+=(g++)
 if [ "${1:-}" = tests ]; then
     command -v curl >/dev/null || missing+=(curl)
     PATH="$PATH:/usr/sbin" command -v mariadbd >/dev/null || missing+=(mariadb-server)
+    command -v java >/dev/null || missing+=(default-jre-headless)
+    command -v mvn >/dev/null || missing+=(maven)
     python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 fi
 if [ ${#missing[@]} -gt 0 ]; then
@@ -21,5 +23,11 @@ if [ ${#missing[@]} -gt 0 ]; then
 fi
 command -v cargo >/dev/null || { echo "cargo is missing: install Rust from https://rustup.rs" >&2; exit 1; }
 if [ "${1:-}" = tests ]; then
-    localstack/install "${THUNDERHEAD_LOCALSTACK:-$HOME/.cache/thunderhead/localstack}"
+    emulators=(ministack moto elasticmq)
+    if command -v go >/dev/null; then
+        emulators+=(fake-gcs)
+    else
+        echo "*** SKIPPED: the reading of Google Cloud Storage by fake-gcs-server, because Go is not installed" >&2
+    fi
+    localstack/install "${THUNDERHEAD_LOCALSTACK:-$HOME/.cache/thunderhead/localstack}" "${emulators[@]}"
 fi

@@ -86,7 +86,7 @@ impl Finalizer<'_, Target> {
 }
 
 impl<T> Finalizer<'_, T> {
-    fn complete(&self, tables: Vec<TableReport>) -> Outcome {
+    fn complete(&self, tables: Vec<TableReport>, results: &Results) -> Outcome {
         let now = self.env.now_micros();
         Outcome::Complete(Complete {
             format: FORMAT,
@@ -99,6 +99,7 @@ impl<T> Finalizer<'_, T> {
             source_bytes: self.plan.source_bytes,
             tables,
             target_version: self.plan.target.version.clone(),
+            usage: fold::usage(results.by_job().values(), self.config.thunderhead.worker_price),
         })
     }
 
@@ -200,7 +201,7 @@ impl Finalizer<'_> {
         records::write(self, Some(&results), &reports).await;
         self.normal_mode().await?;
         Step::ModeRestored.reached();
-        self.decide(self.complete(reports)).await
+        self.decide(self.complete(reports, &results)).await
     }
 
     async fn fail(

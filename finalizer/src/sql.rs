@@ -43,7 +43,7 @@ impl Finalizer<'_, Server> {
         if let Some(found) = too_many {
             return self.decide(self.failed(vec![found], reports)).await;
         }
-        self.decide(self.complete(reports)).await
+        self.decide(self.complete(reports, &results)).await
     }
 
     fn reports(&self, totals: &[TableTotal]) -> Vec<TableReport> {

@@ -70,6 +70,10 @@ pub fn table(verdict: &Verdict) -> String {
                 complete.source_bytes as f64 / 1e6,
                 complete.seconds
             ));
+            if let Some(cost) = complete.usage.cost {
+                let hours = complete.usage.worker_seconds / 3600.0;
+                text.push_str(&format!("about {cost:.2} for {hours:.2} hours of workers\n"));
+            }
         }
         Outcome::Failed(failed) => text.push_str(&format!("FAILED: {} faults\n", failed.faults.len())),
     }

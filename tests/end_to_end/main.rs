@@ -5,6 +5,7 @@ mod checks;
 mod conflicts;
 mod ctl;
 mod dumps;
+mod gcs;
 mod identity;
 mod importer;
 mod listing;

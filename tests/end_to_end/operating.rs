@@ -31,7 +31,7 @@ async fn page(url: &str) -> (u16, String) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_scheduled_finalizer_looks_once_and_says_what_is_missing() {
-    let split = Split::start(30).await;
+    let split = Split::with(30, "worker-price = 3600.0").await;
     split.run("plan").await.succeeded();
     let early = split.run("finalize --once").await;
     assert_eq!(early.code, Some(75), "{}", early.err);
@@ -56,6 +56,13 @@ async fn a_scheduled_finalizer_looks_once_and_says_what_is_missing() {
     }
     split.run("finalize --once").await.succeeded();
     split.verify().await;
+    let marker = split.cloud.read("ledger/split/COMPLETE.json").await.expect("the marker");
+    let marker: serde_json::Value = serde_json::from_slice(&marker).expect("JSON");
+    let used = &marker["usage"];
+    assert_eq!(used["workers"], 1, "{marker}");
+    let (cost, seconds) =
+        (used["cost"].as_f64().expect("a cost"), used["worker_seconds"].as_f64().expect("a time"));
+    assert!(seconds > 0.0 && (cost - seconds).abs() < 1e-9, "a second costs one: {used}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -216,7 +216,21 @@ async fn a_queue_that_does_not_exist_is_said_at_once() {
 /// SQS keeps the queue's contract: each reception once, hidden, extended, given back, dead letters.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_sqs_queue_conforms() {
-    let cloud = Cloud::start().await;
+    conforms(Cloud::start().await).await;
+}
+
+/// The same with the emulator whose limits are the strictest.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sqs_queue_conforms_at_elasticmq() {
+    conforms(Cloud::of("elasticmq").await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sqs_queue_conforms_at_moto() {
+    conforms(Cloud::of("moto").await).await;
+}
+
+async fn conforms(cloud: Cloud) {
     let number = std::sync::atomic::AtomicU32::new(0);
     let visibility = Duration::from_secs(3);
     let make = || async {

@@ -8,9 +8,32 @@ use object_store::aws::AmazonS3Builder;
 use object_store::{ObjectStore, ObjectStoreExt as _, PutPayload};
 use tokio::process::Command;
 
-/// An emulator of a test's own; it ends with the value.
-pub struct Cloud {
+/// A server of `localstack/up` on a port of its own; it ends with the value.
+pub struct Emulator {
     port: u16,
+}
+
+impl Emulator {
+    /// Starts it by its name there.
+    pub async fn start(name: &str) -> Self {
+        let port = std::net::TcpListener::bind("127.0.0.1:0")
+            .and_then(|listener| listener.local_addr())
+            .expect("a free port")
+            .port();
+        let started = script("up").arg(port.to_string()).arg(name).output().await.expect("localstack/up");
+        assert!(started.status.success(), "{}", String::from_utf8_lossy(&started.stderr));
+        Self { port }
+    }
+
+    /// Where it listens.
+    pub fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+}
+
+/// A cloud of a test's own; it ends with the value.
+pub struct Cloud {
+    emulator: Emulator,
     sqs: aws_sdk_sqs::Client,
 }
 
@@ -20,27 +43,28 @@ const BUCKET: &str = "bucket";
 impl Cloud {
     /// Starts it, with an empty bucket.
     pub async fn start() -> Self {
-        let port = std::net::TcpListener::bind("127.0.0.1:0")
-            .and_then(|listener| listener.local_addr())
-            .expect("a free port")
-            .port();
-        let started = script("up").arg(port.to_string()).output().await.expect("localstack/up");
-        assert!(started.status.success(), "{}", String::from_utf8_lossy(&started.stderr));
-        let endpoint = format!("http://127.0.0.1:{port}");
+        let cloud = Self::of("ministack").await;
+        let answer = reqwest::Client::new().put(format!("{}/{BUCKET}", cloud.endpoint())).send().await;
+        answer.and_then(reqwest::Response::error_for_status).expect("a bucket");
+        cloud
+    }
+
+    /// One of the emulators, without a bucket.
+    pub async fn of(emulator: &str) -> Self {
+        let emulator = Emulator::start(emulator).await;
+        let endpoint = emulator.endpoint();
         let config = aws_sdk_sqs::Config::builder()
             .behavior_version(aws_sdk_sqs::config::BehaviorVersion::v2026_01_12())
             .region(aws_sdk_sqs::config::Region::new("us-east-1"))
             .credentials_provider(aws_sdk_sqs::config::Credentials::new("test", "test", None, None, "tests"))
             .endpoint_url(&endpoint)
             .build();
-        let answer = reqwest::Client::new().put(format!("{endpoint}/{BUCKET}")).send().await;
-        answer.and_then(reqwest::Response::error_for_status).expect("a bucket");
-        Self { port, sqs: aws_sdk_sqs::Client::from_conf(config) }
+        Self { emulator, sqs: aws_sdk_sqs::Client::from_conf(config) }
     }
 
     /// Where it listens.
     pub fn endpoint(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        self.emulator.endpoint()
     }
 
     /// What a process needs in its environment.
@@ -131,7 +155,7 @@ impl Cloud {
     }
 }
 
-impl Drop for Cloud {
+impl Drop for Emulator {
     fn drop(&mut self) {
         let ended = std::process::Command::new(folder().join("down"))
             .arg(self.port.to_string())

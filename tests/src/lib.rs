@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use th_env::Env;
 use th_playground::{Playground, PlaygroundOptions};
 
-pub use cloud::{Cloud, environment_of};
+pub use cloud::{Cloud, Emulator, environment_of};
 pub use digest::{Digest, connect, digests, digests_in, expected};
 pub use mariadb::MariaDb;
 pub use process::{DEADLINE, Memory, Outcome, Running, program, run_on_small_disk, run_program, run_under};

@@ -66,7 +66,7 @@ pub fn resources(config: &Config, sort_dir: &Path) -> Resources {
     Resources {
         sort_dir: sort_dir.to_owned(),
         slots: th_connect::slots(config),
-        sort_memory: own.sort_memory.0,
+        sort_memory: th_connect::sort_memory(config),
         disk_quota: config.tikv_importer.disk_quota.map(|quota| quota.0),
         visibility: VisibilityOptions { visibility: own.queue_visibility.0, stall: own.stall_timeout.0 },
         max_receives: own.max_receives,

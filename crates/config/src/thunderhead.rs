@@ -52,8 +52,10 @@ section! {
         concurrency: usize = 0,
         /// Most bytes that a job reads ahead.
         read_ahead: ByteSize = ByteSize(32 << 20),
-        /// Memory of one process for sorting, shared by its jobs.
-        sort_memory: ByteSize = ByteSize(256 << 20),
+        /// Memory of one process for sorting, shared by its jobs; 0 = by the machine.
+        sort_memory: ByteSize = ByteSize(0),
+        /// What a worker process costs an hour, in any currency; 0 = unknown.
+        worker_price: f64 = 0.0,
         /// Bytes of pairs ingested as one piece.
         piece_size: ByteSize = ByteSize(96 << 20),
         /// How pairs get into TiKV.

@@ -6,6 +6,7 @@
 
 mod args;
 pub mod fault;
+mod machine;
 mod open;
 mod options;
 mod server;
@@ -15,6 +16,7 @@ mod target;
 pub mod telemetry;
 
 pub use args::{CommonArgs, load_config};
+pub use machine::{sort_base, sort_memory};
 pub use open::{cluster, imports, ledger, queue, required_queue, source};
 pub use options::{cluster_options, csv_options, read_options, rules, slots};
 pub use server::{Target, server, target, writes_sql};

@@ -11,6 +11,8 @@ use th_config::Config;
 use th_env::Env;
 use th_errors::{Code, Fault};
 
+use crate::machine::sort_base;
+
 const PREFIX: &str = "thunderhead-";
 const LOCK: &str = "lock";
 
@@ -26,7 +28,7 @@ pub struct SortDir {
 impl SortDir {
     /// Makes a fresh folder, after removing those of dead processes.
     pub fn create(config: &Config, env: &Env) -> Result<Self, Fault> {
-        let base = base(config);
+        let base = sort_base(config);
         Self::create_in(&base, env).map_err(|error| {
             let message = format!("cannot create the sort folder in {}: {error}", base.display());
             Fault::new(Code::SortFolder, message)
@@ -60,12 +62,7 @@ impl Drop for SortDir {
 
 /// The folders of dead processes below the configured sort folder.
 pub fn dead_sort_dirs(config: &Config) -> Vec<PathBuf> {
-    dead(&base(config))
-}
-
-fn base(config: &Config) -> PathBuf {
-    let configured = &config.tikv_importer.sorted_kv_dir;
-    if configured.is_empty() { std::env::temp_dir() } else { PathBuf::from(configured) }
+    dead(&sort_base(config))
 }
 
 /// The folders whose lock nobody holds.

@@ -187,14 +187,16 @@ impl Location {
         if let Some(file) = self.parameter("credentials-file") {
             builder = builder.with_service_account_path(file);
         }
+        let mut unsigned = self.flag("skip-signature")?;
         if let Some(endpoint) = self.parameter("endpoint") {
             builder = builder.with_base_url(endpoint.trim_end_matches('/'));
             if endpoint.starts_with("http://") && self.parameter("credentials-file").is_none() {
-                builder = builder.with_skip_signature(true);
+                unsigned = unsigned.or(Some(true));
             }
         }
-        if self.flag("skip-signature")? == Some(true) {
-            builder = builder.with_skip_signature(true);
+        if unsigned == Some(true) {
+            // Writes ask for a token all the same, which nobody may be there to give.
+            builder = builder.with_skip_signature(true).with_bearer_token("");
         }
         Ok(builder)
     }

@@ -35,7 +35,7 @@ pub use layout::{JobId, Layout};
 pub use model::{
     Backend, Bases, Chunk, Complete, Conflict, ConflictPolicy, ConflictStrategy, CutFile, FORMAT, Failed,
     Job, JobFailure, JobResult, Outcome, Pairs, Plan, PlannedColumn, PlannedTable, Reject, Resolution,
-    Session, Shared, SqlPlan, TableReport, Target, Verdict,
+    Session, Shared, SqlPlan, TableReport, Target, Usage, Verdict,
 };
 pub use results::{Finished, Results};
 pub use store::{Ledger, LedgerError, Put};

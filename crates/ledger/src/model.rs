@@ -439,6 +439,23 @@ pub struct Complete {
     pub source_bytes: u64,
     /// The target's version.
     pub target_version: String,
+    /// What it took.
+    #[serde(default)]
+    pub usage: Usage,
+}
+
+/// What an import took, by the jobs' own clocks. Runs of jobs that were lost are not in it.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Usage {
+    /// Workers that finished a job.
+    pub workers: u64,
+    /// Seconds of all workers together, each from the start of its first job to the end of its last.
+    pub worker_seconds: f64,
+    /// Seconds of all jobs together; several run at once in a worker.
+    pub job_seconds: f64,
+    /// `worker_seconds` at the configured price of an hour (`thunderhead.worker-price`); absent if that is unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<f64>,
 }
 
 /// `FAILED.json`: the import ended without success.

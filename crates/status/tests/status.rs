@@ -11,8 +11,8 @@ use serde_json::json;
 use th_env::Env;
 use th_errors::{Code, Fault};
 use th_ledger::{
-    Complete, FORMAT, Job, JobFailure, JobId, JobInHand, JobResult, Ledger, Outcome, Plan, Stage, Verdict,
-    WorkerReport, WorkerState,
+    Complete, FORMAT, Job, JobFailure, JobId, JobInHand, JobResult, Ledger, Outcome, Plan, Stage, Usage,
+    Verdict, WorkerReport, WorkerState,
 };
 use th_queue::LocalQueue;
 use th_status::metrics::{JobOutcome, WorkerMetrics};
@@ -118,6 +118,7 @@ impl World {
             rows: 40,
             source_bytes: 400,
             target_version: "v".into(),
+            usage: Usage::default(),
         };
         let verdict = Verdict { format: FORMAT, finalizer: "f".into(), outcome: Outcome::Complete(complete) };
         self.ledger.decide(&verdict).await.unwrap();

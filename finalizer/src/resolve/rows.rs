@@ -78,7 +78,7 @@ pub(super) async fn collect(
     let stored = before::records(finalizer, planned, &found).await?;
     let source = th_connect::source(if configured.is_empty() { &finalizer.plan.source } else { configured })?;
     let sort_dir = SortDir::create(finalizer.config, finalizer.env)?;
-    let memory = usize::try_from(finalizer.config.thunderhead.sort_memory.0).unwrap_or(usize::MAX) / 2;
+    let memory = usize::try_from(th_connect::sort_memory(finalizer.config)).unwrap_or(usize::MAX) / 2;
     let sorter = |name: &str| {
         let options =
             SortOptions { dir: sort_dir.path.clone(), name: name.to_owned(), memory, disk_quota: None };

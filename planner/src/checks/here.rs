@@ -102,7 +102,7 @@ impl<T> Planner<'_, T> {
         let same = (!self.source.display_base.contains("://"))
             .then(|| (device(&base), device(Path::new(&self.source.display_base))));
         lines.push(th_checks::sort_disk(same.map(|(sort, source)| sort.is_some() && sort == source), total));
-        let share = (config.thunderhead.sort_memory.0 / slots.max(1)).max(1);
+        let share = (th_connect::sort_memory(config) / slots.max(1)).max(1);
         let runs = ((job as f64 * ratio) as u64).div_ceil(share);
         let need = OPEN_ANYWAY + slots * (OPEN_BY_JOB + runs);
         lines.push(th_checks::open_files(open_files_limit(), need));
@@ -110,8 +110,7 @@ impl<T> Planner<'_, T> {
     }
 
     fn sort_base(&self) -> PathBuf {
-        let configured = &self.config.tikv_importer.sorted_kv_dir;
-        let base = if configured.is_empty() { std::env::temp_dir() } else { PathBuf::from(configured) };
+        let base = th_connect::sort_base(self.config);
         std::path::absolute(&base).unwrap_or(base)
     }
 

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 use th_codec::golden;
+use th_gcs_double::GcsDouble;
 
 /// Tools for developing Thunderhead itself
 #[derive(Debug, Subcommand)]
@@ -30,6 +31,15 @@ pub enum DevCommand {
     /// Measure whole imports: processor time, memory, the bytes that are written
     #[command(subcommand)]
     Figures(figures::FiguresCommand),
+    /// Serve Google Cloud Storage's XML API from memory, until Ctrl-C
+    Gcs {
+        /// Port on loopback
+        #[arg(long, default_value_t = 4443)]
+        port: u16,
+        /// Buckets that are there at the start
+        #[arg(long, default_value = "thunderhead")]
+        bucket: Vec<String>,
+    },
 }
 
 /// Runs a tool.
@@ -44,6 +54,13 @@ pub(crate) fn run(command: DevCommand) -> ExitCode {
                 ExitCode::FAILURE
             }
         },
+        DevCommand::Gcs { port, bucket } => match gcs(port, &bucket) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("error: cannot serve on port {port}: {error}");
+                ExitCode::FAILURE
+            }
+        },
         DevCommand::Generate(args) => match generate::run(&args) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
@@ -52,6 +69,17 @@ pub(crate) fn run(command: DevCommand) -> ExitCode {
             }
         },
     }
+}
+
+fn gcs(port: u16, buckets: &[String]) -> std::io::Result<()> {
+    tokio::runtime::Runtime::new()?.block_on(async {
+        let double = GcsDouble::start(port).await?;
+        for bucket in buckets {
+            double.make_bucket(bucket);
+        }
+        println!("{}", double.endpoint());
+        tokio::signal::ctrl_c().await
+    })
 }
 
 /// Each table from both its definitions, TiDB's JSON and the `CREATE TABLE` text; prints
