@@ -108,7 +108,7 @@ async fn conflicting(finalizer: &Finalizer<'_>, reports: &[TableReport]) -> Resu
 }
 
 fn of_conflict(finalizer: &Finalizer<'_>, table: u32, found: Conflict) -> Record {
-    let Conflict { index, key, first, second, second_offset } = found;
+    let Conflict { index, key, first, first_offset: _, second, second_offset } = found;
     Record {
         table: name_of(finalizer, table),
         path: path_of(finalizer, &second),

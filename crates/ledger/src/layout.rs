@@ -111,9 +111,10 @@ impl Layout {
         self.root.clone().join("conflicts").join(format!("{job}.json"))
     }
 
-    /// Keys that several rows of a job have.
-    pub fn conflict_keys(&self, job: JobId) -> Path {
-        self.root.clone().join("conflicts").join(format!("{job}.keys"))
+    /// A part of the keys that several rows of a job have.
+    pub fn conflict_keys(&self, job: JobId, part: u32) -> Path {
+        let name = if part == 0 { format!("{job}.keys") } else { format!("{job}-{part:05}.keys") };
+        self.root.clone().join("conflicts").join(name)
     }
 
     /// A part of a table's conflicts.

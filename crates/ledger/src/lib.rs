@@ -11,7 +11,7 @@
 //!     folded/00000042.json    results of a thousand jobs, once they are all there (finalizer)
 //!     failures/00000042.json  why a job cannot succeed                   (worker)
 //!     conflicts/00000042.json pairs of rows with equal keys, of a failed job (worker)
-//!     conflicts/00000042.keys keys that several rows of a job have       (worker)
+//!     conflicts/00000042.keys keys that several rows of a job have; more of them in 00000042-00001.keys … (worker)
 //!     conflicts/table-0003-00000.json   pairs of rows with equal keys    (finalizer)
 //!     resolved/0003.json      what was removed from a table because of them (finalizer)
 //!     rejects/00000042.json   rows left out, with place and reason       (worker)

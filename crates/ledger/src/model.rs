@@ -347,6 +347,9 @@ pub struct Conflict {
     pub key: String,
     /// Place of the first row.
     pub first: String,
+    /// Offset of the first row in its file.
+    #[serde(default)]
+    pub first_offset: u64,
     /// Place of the second row.
     pub second: String,
     /// Offset of the second row in its file.

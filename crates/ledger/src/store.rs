@@ -390,16 +390,20 @@ impl Ledger {
         serde_json::from_slice(&body).map(Some).map_err(damaged)
     }
 
-    /// Writes the keys that several rows of a job have, a hexadecimal line each. Every run of the job finds the
-    /// same.
-    pub async fn write_conflict_keys(&self, job: JobId, lines: Vec<u8>) -> Result<(), LedgerError> {
-        self.create(&self.layout.conflict_keys(job), Bytes::from(lines)).await.map(|_| ())
+    /// Writes a part of the keys that several rows of a job have, a hexadecimal line each. Every run of the job finds
+    /// the same.
+    pub async fn write_conflict_keys(
+        &self,
+        job: JobId,
+        part: u32,
+        lines: Vec<u8>,
+    ) -> Result<(), LedgerError> {
+        self.create(&self.layout.conflict_keys(job, part), Bytes::from(lines)).await.map(|_| ())
     }
 
-    /// The lines of [`Ledger::write_conflict_keys`].
-    pub async fn conflict_keys(&self, job: JobId) -> Result<Bytes, LedgerError> {
-        let path = self.layout.conflict_keys(job);
-        self.read(&path).await?.ok_or_else(|| LedgerError::Missing { object: self.url(&path) })
+    /// The lines of [`Ledger::write_conflict_keys`]; `None` behind the last part.
+    pub async fn conflict_keys(&self, job: JobId, part: u32) -> Result<Option<Bytes>, LedgerError> {
+        self.read(&self.layout.conflict_keys(job, part)).await
     }
 
     /// Writes a part of a table's conflicts. Whoever resolves them finds the same.
