@@ -122,6 +122,11 @@ impl Layout {
         self.root.clone().join("conflicts").join(format!("table-{table:04}-{part:05}.json"))
     }
 
+    /// Entries of a table in conflict.
+    pub fn shared_entries(&self, table: u32) -> Path {
+        self.root.clone().join("conflicts").join(format!("entries-{table:04}.json"))
+    }
+
     /// What was removed from a table because of its conflicts.
     pub fn resolution(&self, table: u32) -> Path {
         self.root.clone().join("resolved").join(format!("{table:04}.json"))
@@ -130,6 +135,11 @@ impl Layout {
     /// Rows that a job left out.
     pub fn rejects(&self, job: JobId) -> Path {
         self.root.clone().join("rejects").join(format!("{job}.json"))
+    }
+
+    /// Rows that a job left out by SQL because their key was there.
+    pub fn duplicates(&self, job: JobId) -> Path {
+        self.root.clone().join("rejects").join(format!("{job}-duplicates.json"))
     }
 
     /// The folder of workers' reports.

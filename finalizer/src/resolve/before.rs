@@ -23,7 +23,7 @@ pub(super) fn note(records: &mut Sorter, key: &[u8], value: &[u8]) -> Result<(),
     match decode_key(key) {
         Ok(KeyParts::Record { .. }) => records.push(key, value, KNOWN),
         Ok(KeyParts::Index { table_id, .. }) => match record_of(table_id, value) {
-            Some(record) => records.push(&record, b"", WANTED),
+            Some((_, record)) => records.push(&record, b"", WANTED),
             None => Ok(()),
         },
         Err(_) => Ok(()),
@@ -73,13 +73,19 @@ pub(super) fn each(
 
 /// The record key that the value of a unique index's entry leads to. Entries of other indexes hold the handle
 /// in their key: their rows' records are in conflict themselves.
-pub(super) fn record_of(table_id: i64, value: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn record_of(table_id: i64, value: &[u8]) -> Option<(Handle, Vec<u8>)> {
     let entry = decode_index_value(value).ok()?;
-    let table_id = entry.partition_id.unwrap_or(table_id);
-    Some(match entry.handle? {
-        Handle::Int(handle) => encode_int_handle(table_id, handle).to_vec(),
-        Handle::Common(handle) => [record_prefix(table_id).as_slice(), &handle].concat(),
-    })
+    let handle = entry.handle?;
+    let record = record_key(entry.partition_id.unwrap_or(table_id), &handle);
+    Some((handle, record))
+}
+
+/// The key of a row's record.
+pub(super) fn record_key(table_id: i64, handle: &Handle) -> Vec<u8> {
+    match handle {
+        Handle::Int(handle) => encode_int_handle(table_id, *handle).to_vec(),
+        Handle::Common(handle) => [record_prefix(table_id).as_slice(), handle].concat(),
+    }
 }
 
 #[cfg(test)]
@@ -89,7 +95,7 @@ mod tests {
     #[test]
     fn an_entry_of_a_unique_index_leads_to_its_row() {
         let value = 7i64.to_be_bytes();
-        assert_eq!(record_of(50, &value), Some(encode_int_handle(50, 7).to_vec()));
+        assert_eq!(record_of(50, &value), Some((Handle::Int(7), encode_int_handle(50, 7).to_vec())));
         // A plain index's value is one character.
         assert_eq!(record_of(50, b"0"), None);
     }

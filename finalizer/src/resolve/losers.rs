@@ -8,10 +8,11 @@ use th_codec::keys::{KeyParts, decode_key};
 use th_connect::fault;
 use th_errors::{Code, Fault};
 use th_job::index_name;
-use th_ledger::{Conflict, Ledger, Pairs};
+use th_ledger::{Conflict, ConflictStrategy, Ledger, Pairs};
 use th_schema::Table;
 use th_sorter::{SortError, Sorted, merge};
 
+use super::entries::Entries;
 use super::room::{Marks, Room};
 use super::rows::Rows;
 use crate::Finalizer;
@@ -29,6 +30,8 @@ pub(super) struct Decided {
     pub(super) removed_rows: u64,
     /// The first conflict.
     pub(super) first: Option<Conflict>,
+    /// Entries in conflict to be recorded; none where no row may stay.
+    pub(super) entries: Entries,
     /// By the rows' numbers.
     goes: Marks,
     pairs: Sorted,
@@ -51,6 +54,7 @@ pub(super) async fn decide(
         parts: 0,
         open: Vec::new(),
         first: None,
+        entries: (finalizer.plan.conflict.strategy == ConflictStrategy::Replace).then(Entries::default),
     };
     tokio::task::spawn_blocking(move || decide_blocking(rows, report))
         .await
@@ -68,6 +72,9 @@ fn decide_blocking(rows: Rows, mut report: Report) -> Result<Decided, Fault> {
                 conflicts.set(pair.first);
                 conflicts.set(pair.second);
                 goes.set(pair.second);
+                if let Some(entries) = &mut report.entries {
+                    entries.add(pair.key, pair.first_value, pair.second_value);
+                }
                 if failed.is_ok() {
                     failed =
                         report.add(pair.key, || Ok((places.text(pair.first)?, places.text(pair.second)?)));
@@ -84,6 +91,7 @@ fn decide_blocking(rows: Rows, mut report: Report) -> Result<Decided, Fault> {
         conflicting: conflicts.count(places.len()),
         removed_rows: goes.count(before),
         first: report.first,
+        entries: report.entries.unwrap_or_default(),
         goes,
         pairs,
         room,
@@ -99,6 +107,7 @@ struct Report {
     parts: u32,
     open: Vec<Conflict>,
     first: Option<Conflict>,
+    entries: Option<Entries>,
 }
 
 impl Report {

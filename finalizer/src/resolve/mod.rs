@@ -11,6 +11,7 @@
 //! filter, places in a file, pairs in sorters; what is left are two bits a row.
 
 mod before;
+mod entries;
 mod filter;
 mod keys;
 mod losers;
@@ -65,18 +66,18 @@ pub(crate) async fn resolve(
         "looking for the rows of keys that several rows have"
     );
     let rows = rows::collect(finalizer, room, planned, table, found).await?;
-    let decided = losers::decide(finalizer, number, table, rows).await?;
+    let mut decided = losers::decide(finalizer, number, table, rows).await?;
+    let Some(first) = decided.first.clone() else { return Ok(Resolved::Nothing) };
     let refused = |message: String| {
-        let mut found = Fault::new(Code::DuplicateKeys, message).of_table(&planned.db, &planned.name);
-        if let Some(first) = &decided.first {
-            found = found.at(&first.second);
-        }
-        Resolved::Refused(found)
+        let found = Fault::new(Code::DuplicateKeys, message).of_table(&planned.db, &planned.name);
+        Resolved::Refused(found.at(&first.second))
     };
     if decided.conflicting == 0 {
         return Ok(Resolved::Nothing);
     }
-    let Some(first) = &decided.first else { return Ok(Resolved::Nothing) };
+    if policy.strategy == ConflictStrategy::Replace {
+        std::mem::take(&mut decided.entries).write(finalizer, number, planned, table).await?;
+    }
     let named =
         format!("the same key of index {} is written by {} and {}", first.index, first.first, first.second);
     if policy.strategy == ConflictStrategy::Error {

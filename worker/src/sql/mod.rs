@@ -23,9 +23,10 @@ use th_env::Env;
 use th_errors::{Code, Fault};
 use th_job::{Pieces, Proof};
 use th_ledger::{
-    Backend, Bases, FORMAT, Job, JobId, JobResult, Ledger, Pairs, Plan, PlannedTable, Reject, SqlPlan, Stage,
+    Backend, Bases, FORMAT, Job, JobId, JobResult, Ledger, LedgerError, Pairs, Plan, PlannedTable, Reject,
+    SqlPlan, Stage,
 };
-use th_mysql::{Books, Position, Progress, Server};
+use th_mysql::{Books, LeftOut, Position, Progress, Server};
 use th_queue::Visibility;
 use th_row::Place;
 use tokio::sync::mpsc;
@@ -52,6 +53,8 @@ pub struct SqlImport {
     /// Most bytes and rows of a statement.
     batch_bytes: usize,
     batch_rows: usize,
+    /// Rows with a key that is there that a job records.
+    most_duplicates: u64,
 }
 
 impl SqlImport {
@@ -74,6 +77,9 @@ impl SqlImport {
             books: Books::new(&sql.books_schema, &sql.books),
             batch_bytes: usize::try_from(batch_bytes).unwrap_or(usize::MAX),
             batch_rows: usize::try_from(importer.logical_import_batch_rows).unwrap_or(usize::MAX).max(1),
+            most_duplicates: u64::try_from(config.conflict.max_record_rows)
+                .unwrap_or(0)
+                .min(write::MOST_REJECTS),
             env,
             plan,
             sql,
@@ -169,22 +175,28 @@ impl Work for SqlImport {
             progress.take_back();
         }
         let (noted, retries) = written?;
-        let rejects =
+        let left_out =
             import.books.left_out(&import.server, id.0).await.map_err(|error| fault::of_sql(&error))?;
-        if !rejects.is_empty() {
-            let positions: Vec<Position> = rejects.iter().map(|row| row.at).collect();
+        if !left_out.is_empty() {
+            let positions: Vec<Position> = left_out.iter().map(|row| row.at).collect();
             let places = import.places(&job, &positions).await;
-            let rejects: Vec<Reject> = rejects
-                .into_iter()
-                .zip(places)
-                .map(|(row, place)| Reject {
-                    place: place.to_string(),
-                    reason: row.reason,
-                    end: place.offset + row.source.len() as u64,
-                    row: row.source,
-                })
-                .collect();
-            import.ledger.write_rejects(id, &rejects).await.map_err(|error| fault::of_ledger(&error))?;
+            let (mut rejects, mut duplicates) = (Vec::new(), Vec::new());
+            for (LeftOut { at: _, end, duplicate, reason, source: row }, place) in
+                left_out.into_iter().zip(places)
+            {
+                let list = if duplicate { &mut duplicates } else { &mut rejects };
+                list.push(Reject { place: place.to_string(), reason, row, end });
+            }
+            let written = async {
+                if !rejects.is_empty() {
+                    import.ledger.write_rejects(id, &rejects).await?;
+                }
+                if !duplicates.is_empty() {
+                    import.ledger.write_duplicates(id, &duplicates).await?;
+                }
+                Ok(())
+            };
+            written.await.map_err(|error: LedgerError| fault::of_ledger(&error))?;
         }
         Ok(JobResult {
             format: FORMAT,

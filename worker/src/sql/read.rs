@@ -35,6 +35,8 @@ pub(super) struct Row {
     pub(super) end: usize,
     /// Where it stands in the source.
     pub(super) at: Position,
+    /// Where the next row stands, in the same file.
+    pub(super) next: u64,
 }
 
 impl Batch {
@@ -184,7 +186,7 @@ impl Reading<'_> {
     fn push(&mut self, layout: &Arc<Layout>, start: usize, chunk: u32, offset: u64, next: u64) {
         let batch = &mut self.batch;
         batch.layout.get_or_insert_with(|| Arc::clone(layout));
-        batch.rows.push(Row { start, end: batch.text.len(), at: Position { chunk, offset } });
+        batch.rows.push(Row { start, end: batch.text.len(), at: Position { chunk, offset }, next });
         batch.end = Position { chunk, offset: next };
     }
 
