@@ -64,7 +64,7 @@ async fn what_was_left_out_is_recorded_in_the_target_with_its_place() {
         .await
         .expect("the entries");
     let entry = |index: &str, key: &str, row: &str, kind| {
-        (task, "`d`.`t`".to_owned(), index.to_owned(), key.to_owned(), row.to_owned(), kind)
+        (*task, "`d`.`t`".to_owned(), index.to_owned(), key.to_owned(), row.to_owned(), kind)
     };
     assert_eq!(
         entries,

@@ -21,6 +21,8 @@ const WRONG_VALUE_FOR_VARIABLE: u16 = 1231;
 pub(crate) const NO_SUCH_FUNCTION: u16 = 1305;
 /// Deadline of a statement on a connection that holds a lock.
 const LOCK_LIMIT: Duration = Duration::from_secs(90);
+/// Prepared statements that a connection keeps, those that were used last.
+const PREPARED: usize = 16;
 /// The word of usual SQL modes that newer servers do not know; it is about GRANT.
 const FORGOTTEN_MODE: &str = "NO_AUTO_CREATE_USER";
 
@@ -90,6 +92,7 @@ impl Server {
         let builder = base
             .setup(setup)
             .pool_opts(pool_options)
+            .stmt_cache_size(Some(PREPARED))
             // Our own limits are told apart from the server's before anything is sent.
             .max_allowed_packet(Some(usize::try_from(max_packet).unwrap_or(usize::MAX)));
         let inner = Inner {

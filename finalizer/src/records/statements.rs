@@ -104,7 +104,7 @@ fn row_of(task: i64, record: &Record, more: &str) -> String {
 
 fn entry_of(task: i64, table: &str, entry: &SharedEntry) -> String {
     let SharedEntry { index, key_data, row_data, key, value, handle, row } = entry;
-    let [table, index, key_data, row_data] = [table, index, key_data, row_data].map(|text| literal(text));
+    let [table, index, key_data, row_data] = [table, index, key_data, row_data].map(literal);
     // The key of a row's own entry is its handle's.
     let kind = u8::from(key == handle);
     format!(

@@ -12,7 +12,7 @@ mod read;
 mod write;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use th_cluster::{ImportLease, IngestStats};
@@ -21,18 +21,18 @@ use th_connect::fault;
 use th_dump::Store;
 use th_env::Env;
 use th_errors::{Code, Fault};
-use th_job::{Pieces, Proof};
+use th_job::Pieces;
 use th_ledger::{
     Backend, Bases, FORMAT, Job, JobId, JobResult, Ledger, LedgerError, Pairs, Plan, PlannedTable, Reject,
     SqlPlan, Stage,
 };
-use th_mysql::{Books, LeftOut, Position, Progress, Server};
+use th_mysql::{Books, LeftOut, Position, Progress, Server, SqlError};
 use th_queue::Visibility;
 use th_row::Place;
 use tokio::sync::mpsc;
 
 use crate::progress::JobProgress;
-use crate::{Work, Worker};
+use crate::{Work, Worker, work};
 use read::{Batch, ReadTask};
 use write::{Writer, Written};
 
@@ -53,6 +53,8 @@ pub struct SqlImport {
     /// Most bytes and rows of a statement.
     batch_bytes: usize,
     batch_rows: usize,
+    /// Whether statements are prepared (`logical-import-prep-stmt`), as long as the server does.
+    prepares: AtomicBool,
     /// Rows with a key that is there that a job records.
     most_duplicates: u64,
 }
@@ -77,6 +79,7 @@ impl SqlImport {
             books: Books::new(&sql.books_schema, &sql.books),
             batch_bytes: usize::try_from(batch_bytes).unwrap_or(usize::MAX),
             batch_rows: usize::try_from(importer.logical_import_batch_rows).unwrap_or(usize::MAX).max(1),
+            prepares: AtomicBool::new(importer.logical_import_prep_stmt),
             most_duplicates: u64::try_from(config.conflict.max_record_rows)
                 .unwrap_or(0)
                 .min(write::MOST_REJECTS),
@@ -87,6 +90,18 @@ impl SqlImport {
             source,
             server,
         })
+    }
+
+    /// Whether statements are to be prepared.
+    fn prepares(&self) -> bool {
+        self.prepares.load(Ordering::Relaxed)
+    }
+
+    /// The server prepares no more: SQL text says the same.
+    fn prepare_no_more(&self, error: &SqlError) {
+        if self.prepares.swap(false, Ordering::Relaxed) {
+            tracing::warn!(%error, "the server does not prepare a statement; rows are written as text from here on");
+        }
     }
 
     fn table(&self, job: &Job) -> Result<&PlannedTable, Fault> {
@@ -229,20 +244,8 @@ async fn write_job(
     let end = Position { chunk: job.chunks.len() as u32, offset: 0 };
     let mut noted = import.noted(job.job).await?;
     let mut pieces = Pieces::of(&import.ledger, &import.plan, job).await?;
-    let alive = || {
-        progress.encoded(0, 0, 0);
-        worker.stop.check()
-    };
-    let proof = Proof {
-        env: &import.env,
-        ledger: &import.ledger,
-        source: &import.source,
-        plan: &import.plan,
-        // Whoever has the piece before takes longer to write it than it takes to read it.
-        patience: Duration::ZERO,
-        alive: &alive,
-    };
-    pieces.settle(&proof).await?;
+    // Whoever has the piece before takes longer to write it than it takes to read it.
+    work::settle(worker, &import.source, progress, &mut pieces, Duration::ZERO).await?;
     let pieces = Arc::new(pieces);
     let mut retries = 0;
     while noted.at < end {

@@ -194,10 +194,25 @@ impl<'a> Writer<'a> {
         while let Some(part) = parts.pop() {
             let Some(rows) = batch.rows.get(part.clone()) else { continue };
             let (Some(first), Some(last)) = (rows.first(), rows.last()) else { continue };
+            let prepared = match &batch.bound {
+                Some(bound) if rows.len() == batch.rows.len() && self.import.prepares() => {
+                    let statement = layout.prepared(way.plainly, rows.len());
+                    Some(connection.run_prepared(&statement, bound).await)
+                }
+                _ => None,
+            };
             statement.clear();
             statement.extend_from_slice(layout.head(way.plainly).as_bytes());
             statement.extend_from_slice(batch.text.get(first.start..last.end).unwrap_or_default());
-            let error = match connection.run(&statement).await {
+            let done = match prepared {
+                Some(Err(error)) if error.is_about_preparing() => {
+                    self.import.prepare_no_more(&error);
+                    connection.run(&statement).await
+                }
+                Some(done) => done,
+                None => connection.run(&statement).await,
+            };
+            let error = match done {
                 Ok(done) => {
                     self.count(rows.len() as u64, done, way, tally)?;
                     continue;

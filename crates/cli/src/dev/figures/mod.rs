@@ -7,6 +7,7 @@ mod conflicts;
 mod import;
 mod ledger;
 mod process;
+mod sql;
 mod workers;
 
 use std::path::{Path, PathBuf};
@@ -24,6 +25,8 @@ pub enum FiguresCommand {
     Conflicts(conflicts::ConflictsFigures),
     /// The same import by 1, 2, 4, 8 worker processes: is the work the same?
     Workers(workers::WorkersFigures),
+    /// By SQL: a server's own client, text, prepared statements
+    Sql(sql::SqlFigures),
     /// Finalizer and status with a plan of very many jobs
     Ledger(ledger::LedgerFigures),
 }
@@ -34,6 +37,7 @@ pub(crate) fn run(command: &FiguresCommand) -> anyhow::Result<()> {
         FiguresCommand::Import(args) => import::run(args),
         FiguresCommand::Conflicts(args) => conflicts::run(args),
         FiguresCommand::Workers(args) => workers::run(args),
+        FiguresCommand::Sql(args) => sql::run(args),
         FiguresCommand::Ledger(args) => ledger::run(args),
     }
 }
