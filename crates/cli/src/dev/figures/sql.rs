@@ -41,7 +41,12 @@ pub(super) fn run(args: &SqlFigures) -> anyhow::Result<()> {
     println!("lineitem SQL, {:.0} MB, by SQL into a server on this machine", bytes as f64 / 1e6);
     println!("by | wall s | its CPU s | peak memory MiB");
     let show = |by: &str, used: Used| {
-        println!("{by} | {:.1} | {:.1} | {:.0}", used.wall, used.cpu, used.memory as f64 / f64::from(1 << 20));
+        println!(
+            "{by} | {:.1} | {:.1} | {:.0}",
+            used.wall,
+            used.cpu,
+            used.memory as f64 / f64::from(1 << 20)
+        );
     };
     client(args, None, folder.path())?;
     show(&format!("`{} < dump`", args.client), client(args, Some(&path("dump")), folder.path())?);
@@ -76,9 +81,8 @@ fn client(args: &SqlFigures, dump: Option<&Path>, folder: &Path) -> anyhow::Resu
     match dump {
         None => std::io::Write::write_all(&mut all, b"DROP DATABASE IF EXISTS `bench`;\n")?,
         Some(dump) => {
-            let mut files: Vec<PathBuf> = std::fs::read_dir(dump)?
-                .map(|entry| Ok(entry?.path()))
-                .collect::<std::io::Result<_>>()?;
+            let mut files: Vec<PathBuf> =
+                std::fs::read_dir(dump)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
             // The database, tables, rows.
             let rank = |path: &PathBuf| {
                 let name = path.display().to_string();
