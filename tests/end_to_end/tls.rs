@@ -43,7 +43,8 @@ impl Client {
             self.port
         );
         let config = th_config::parse("test", &text).expect("a configuration");
-        let importer = Importer::new(&config, &["127.0.0.1:9".to_owned()]).expect("the certificates are there");
+        let importer =
+            Importer::new(&config, &["127.0.0.1:9".to_owned()]).expect("the certificates are there");
         let options = SortOptions {
             dir: self.folder.path().to_owned(),
             name: "pairs".to_owned(),
@@ -78,7 +79,8 @@ async fn an_importer_with_certificates_serves_workers_of_its_authority_only() {
     let port = listener.local_addr().expect("its address").port();
     drop(listener);
     let config = folder.path().join("importer.toml");
-    std::fs::write(&config, format!("[security]\n{}", certificates("ca", "importer"))).expect("a configuration");
+    std::fs::write(&config, format!("[security]\n{}", certificates("ca", "importer")))
+        .expect("a configuration");
     let arguments = [
         "importer",
         "--config",
