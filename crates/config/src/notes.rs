@@ -62,7 +62,7 @@ const NOTES: &[(&str, &str)] = &[
     ("tikv-importer.local-writer-mem-cache-size", "without effect: see thunderhead.sort-memory"),
     ("tikv-importer.logical-import-batch-rows", "for `backend = \"tidb\"` only"),
     ("tikv-importer.logical-import-batch-size", "for `backend = \"tidb\"` only"),
-    ("tikv-importer.logical-import-prep-stmt", "for `backend = \"tidb\"` only; slower than text"),
+    ("tikv-importer.logical-import-prep-stmt", "for `backend = \"tidb\"` only"),
     ("tikv-importer.max-kv-pairs", "without effect: stages are bounded by bytes"),
     ("tikv-importer.on-duplicate", "deprecated: taken for conflict.strategy"),
     (
