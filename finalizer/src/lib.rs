@@ -198,7 +198,7 @@ impl Finalizer<'_> {
         Step::IdsRebased.reached();
         verify::analyze(self).await?;
         Step::TablesAnalyzed.reached();
-        records::write(self, Some(&results), &reports).await;
+        self.write_records(Some(&results), &reports).await;
         self.normal_mode().await?;
         Step::ModeRestored.reached();
         self.decide(self.complete(reports, &results)).await
@@ -210,7 +210,7 @@ impl Finalizer<'_> {
         tables: Vec<TableReport>,
         results: Option<&Results>,
     ) -> Result<Verdict, Fault> {
-        records::write(self, results, &tables).await;
+        self.write_records(results, &tables).await;
         // The verdict matters more than the mode, which expires by itself.
         if let Err(error) = self.normal_mode().await {
             tracing::warn!(fault = %error.message, "cannot give the cluster back its normal mode now; it returns to it by itself within ten minutes");

@@ -31,13 +31,17 @@ impl Finalizer<'_, Server> {
     async fn outcome(&self) -> Result<Verdict, Fault> {
         let results = match self.wait().await? {
             wait::Waited::Decided(verdict) => return Ok(verdict),
-            wait::Waited::Failed(faults) => return self.decide(self.failed(faults, Vec::new())).await,
+            wait::Waited::Failed(faults) => {
+                self.write_records(None).await;
+                return self.decide(self.failed(faults, Vec::new())).await;
+            }
             wait::Waited::Finished(results) => results,
         };
         Step::JobsFinished.reached();
         let totals = fold::fold(self.plan, &results);
         Step::ResultsFolded.reached();
         let reports = self.reports(&totals);
+        self.write_records(Some(&results)).await;
         let too_many =
             fold::too_many_rejected(self.plan, &totals).or_else(|| too_many_conflicts(self.plan, &totals));
         if let Some(found) = too_many {

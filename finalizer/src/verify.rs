@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures::{StreamExt as _, TryStreamExt as _};
 use th_cluster::RebaseTo;
-use th_config::Level;
+use th_config::{Config, Level};
 use th_connect::{LONG_STATEMENT, fault};
 use th_errors::{Code, Fault};
 use th_ledger::{Bases, ConflictStrategy, JobResult, Pairs, PlannedTable, Resolution, Results, TableReport};
@@ -27,7 +27,6 @@ pub(crate) async fn tables(
     totals: &[TableTotal],
     results: &Results,
 ) -> Result<(Vec<TableReport>, Vec<Fault>), Fault> {
-    let concurrency = usize::try_from(finalizer.config.tidb.checksum_table_concurrency).unwrap_or(2).max(1);
     let checked: Vec<(TableReport, Option<Fault>)> =
         futures::stream::iter((0u32..).zip(&finalizer.plan.tables).zip(totals))
             .map(|((number, table), total)| {
@@ -36,11 +35,16 @@ pub(crate) async fn tables(
                 check(finalizer, seat, number, table, total, results)
                     .instrument(tracing::info_span!("verify", %import_id, table = %name))
             })
-            .buffered(concurrency)
+            .buffered(tables_at_once(finalizer.config))
             .try_collect()
             .await?;
     let (reports, faults): (Vec<_>, Vec<_>) = checked.into_iter().unzip();
     Ok((reports, faults.into_iter().flatten().collect()))
+}
+
+/// Tables that are checked side by side.
+pub(crate) fn tables_at_once(config: &Config) -> usize {
+    usize::try_from(config.tidb.checksum_table_concurrency).unwrap_or(2).max(1)
 }
 
 async fn check(

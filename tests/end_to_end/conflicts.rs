@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use mysql_async::prelude::Queryable as _;
+use th_generate::conflicts::{Conflicts, DEFINITION, TABLE};
 use th_tests::{Outcome, Target, connect};
 
 type Row = (String, String, i64, String);
@@ -233,4 +234,73 @@ async fn rows_of_the_dump_replace_those_that_the_table_held_before() {
     assert!(it.report()["tables"].as_array().is_some_and(|tables| {
         tables.iter().all(|table| table["verdict"] == "verified" && table["replaced"] == 0)
     }));
+}
+
+/// Memory of a process beside that for sorting and for pieces: program, buffers of reading, what of the allocator is
+/// not given back.
+const MARGIN: u64 = 160 << 20;
+
+/// One file's row at a place: by offset, and the line in which it is.
+fn row_at(dump: &std::path::Path, conflict: &serde_json::Value, which: &str) -> (i64, String) {
+    let place = conflict[which].as_str().expect("a place");
+    let offset = conflict[format!("{which}_offset")].as_u64().expect("an offset") as usize;
+    let (object, line) = place.rsplit_once(':').expect("a line");
+    let name = std::path::Path::new(object).file_name().expect("a file");
+    let text = std::fs::read_to_string(dump.join(name)).expect("the file is of the dump");
+    let line: usize = line.parse().expect("a line");
+    assert_eq!(text[..offset].matches('\n').count() + 1, line, "{conflict}");
+    let mut fields = text[offset..].trim_start_matches('(').split(',');
+    let mut next = || fields.next().expect("a field").to_owned();
+    (next().parse().expect("an id"), next())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn twenty_thousand_rows_in_conflict_are_all_named_in_bounded_memory() {
+    let conflicts = Conflicts::new(20_000, 8);
+    let config = "[conflict]\nstrategy = \"replace\"\nthreshold = 20000\n[thunderhead]\njob-size = \"256KiB\"\n\
+                  sort-memory = \"4MiB\"\npiece-size = \"1MiB\"\nconcurrency = 2\n";
+    let it = Conflicting::start(config).await;
+    std::fs::write(it.dump.join(format!("c.{TABLE}-schema.sql")), DEFINITION).expect("a file");
+    for file in 0..conflicts.files() {
+        let mut text = Vec::new();
+        conflicts.write_file(&mut text, file).expect("text");
+        std::fs::write(it.dump.join(format!("c.{TABLE}.{file:04}.sql")), text).expect("a file");
+    }
+    let config = it.config.display().to_string();
+    let running = it.target.start_import(&it.dump, &["--config", &config]);
+    let memory = running.watch_memory();
+    running.wait().await.succeeded();
+    let peak = memory.peak_bytes().await;
+    assert!(peak < (4 << 20) + 4 * (1 << 20) + MARGIN, "{} MiB", peak >> 20);
+
+    let table = &it.report()["tables"][0];
+    assert_eq!((&table["verdict"], &table["found"]), (&"verified".into(), &table["expected"]), "{table}");
+    assert_eq!(
+        (&table["rows"], &table["replaced"]),
+        (&conflicts.staying().into(), &conflicts.pairs().into())
+    );
+    assert!(it.target.finished_jobs() > 4, "{} jobs", it.target.finished_jobs());
+
+    let mut second_rows = BTreeSet::new();
+    let (mut by_id, mut by_code) = (0, 0);
+    for part in 0.. {
+        let Some(list) = it.target.document(&format!("conflicts/table-0000-{part:05}.json")) else { break };
+        for (number, conflict) in list.as_array().expect("a list").iter().enumerate() {
+            assert!(second_rows.insert(conflict["second"].as_str().expect("a place").to_owned()));
+            match conflict["index"].as_str() {
+                Some("PRIMARY") => by_id += 1,
+                Some("by_code") => by_code += 1,
+                other => panic!("no unique key is called {other:?}"),
+            }
+            // Reading all files again for each takes long.
+            if number % 100 == 0 {
+                let (first, second) =
+                    (row_at(&it.dump, conflict, "first"), row_at(&it.dump, conflict, "second"));
+                let same = (first.0 == second.0, first.1 == second.1);
+                let by_primary = conflict["index"] == "PRIMARY";
+                assert_eq!(same, (by_primary, !by_primary), "{conflict}: {first:?}, {second:?}");
+            }
+        }
+    }
+    assert_eq!((by_id, by_code), (conflicts.pairs() / 2, conflicts.pairs() / 2));
 }

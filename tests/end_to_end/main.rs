@@ -17,3 +17,4 @@ mod processes;
 mod records;
 mod sql;
 mod telemetry;
+mod tls;

@@ -1,7 +1,7 @@
 //! Rows that were left out are in TiDB Lightning's tables in the target, too.
 
 use mysql_async::prelude::Queryable as _;
-use th_tests::{Target, connect};
+use th_tests::{MariaDb, Running, Target, connect};
 
 const ROWS: &str = "id,name\n1,one\ntwo,two\n3,three\n1,again\n5,three\n6,six\n";
 
@@ -17,7 +17,7 @@ async fn imported(schema: &str) -> (Target, mysql_async::Conn) {
     write("d.t.csv", ROWS);
     let config = target.path("config.toml");
     let text = format!(
-        "[lightning]\nmax-error = 1\ntask-info-schema-name = \"{schema}\"\n[conflict]\nstrategy = \"replace\"\n"
+        "[checkpoint]\nkeep-after-success = \"origin\"\n[lightning]\nmax-error = 1\ntask-info-schema-name = \"{schema}\"\n[conflict]\nstrategy = \"replace\"\n"
     );
     std::fs::write(&config, text).expect("a configuration");
     let outcome = target.import(&dump, &["--config", config.to_str().expect("a path")]).await.succeeded();
@@ -55,6 +55,152 @@ async fn what_was_left_out_is_recorded_in_the_target_with_its_place() {
         .collect();
     found.sort_unstable();
     assert_eq!(found, [(offset("1,again"), true, false), (offset("5,three"), false, true)]);
+
+    // All entries of the keys that two rows have, those of the rows that stay, too.
+    type Entry = (i64, String, String, String, String, u8);
+    let columns = "task_id, table_name, index_name, key_data, row_data, kv_type";
+    let entries: Vec<Entry> = connection
+        .query(format!("SELECT {columns} FROM task_info.conflict_error_v4 ORDER BY kv_type, row_data"))
+        .await
+        .expect("the entries");
+    let entry = |index: &str, key: &str, row: &str, kind| {
+        (*task, "`d`.`t`".to_owned(), index.to_owned(), key.to_owned(), row.to_owned(), kind)
+    };
+    assert_eq!(
+        entries,
+        [
+            entry("by_name", "3", "(3, \"three\")", 0),
+            entry("by_name", "5", "(5, \"three\")", 0),
+            entry("PRIMARY", "1", "(1, \"again\")", 1),
+            entry("PRIMARY", "1", "(1, \"one\")", 1),
+        ]
+    );
+    type Raw = (Vec<u8>, Vec<u8>, Vec<u8>, Vec<u8>);
+    let raw: Vec<Raw> = connection
+        .query("SELECT raw_key, raw_value, raw_handle, raw_row FROM task_info.conflict_error_v4 WHERE kv_type = 1")
+        .await
+        .expect("the entries");
+    assert!(raw.len() == 2 && raw.iter().all(|(key, value, handle, row)| key == handle && value == row));
+    assert!(raw.iter().all(|(key, ..)| key.ends_with(b"_r\x80\0\0\0\0\0\0\x01")), "{raw:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_are_there_once_however_many_finalizers_write_them() {
+    let (target, mut connection) = imported("task_info").await;
+    // As if the first had died before its verdict.
+    for name in ["verdict.json", "COMPLETE.json"] {
+        std::fs::remove_file(target.path("ledger/it").join(name)).expect("the import was complete");
+    }
+    let config = target.path("config.toml").display().to_string();
+    let nowhere = "http://127.0.0.1:9/none";
+    let mut arguments: Vec<String> = vec!["finalize".to_owned()];
+    let ledger = target.path("ledger").display().to_string();
+    for (flag, value) in [
+        ("--config", config.as_str()),
+        ("--ledger", &ledger),
+        ("--import-id", "it"),
+        ("--queue", nowhere),
+        ("--queue-endpoint", nowhere),
+    ] {
+        arguments.extend([flag.to_owned(), value.to_owned()]);
+    }
+    arguments.extend(target.flags());
+    let finalizers: Vec<Running> = (0..3).map(|_| Running::start(&arguments, &[])).collect();
+    for finalizer in finalizers {
+        finalizer.wait().await.succeeded();
+    }
+    for (table, rows) in [("type_error_v2", 1), ("conflict_records_v2", 2), ("conflict_error_v4", 4)] {
+        let found: Option<u64> = connection
+            .query_first(format!("SELECT COUNT(*) FROM task_info.{table}"))
+            .await
+            .expect("the records");
+        assert_eq!(found, Some(rows), "{table}");
+    }
+}
+
+/// By SQL: `ignore` names every row whose key was there, `error` the one that ended it, `replace` none.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_by_sql_records_what_it_left_out_like_lightning() {
+    let mariadb = MariaDb::shared().await;
+    let playground = Target::start().await;
+    let mut by_sql = playground.flags();
+    by_sql.extend(["--backend", "tidb"].map(str::to_owned));
+    for (server, flags, mut connection) in [
+        ("mariadb", mariadb.flags(), mariadb.connect().await),
+        ("playground", by_sql, connect(playground.playground.tidb_port()).await),
+    ] {
+        for strategy in ["ignore", "error", "replace"] {
+            let folder = tempfile::tempdir().expect("a folder");
+            let path = |name: &str| folder.path().join(name).display().to_string();
+            std::fs::create_dir(path("dump")).expect("a folder");
+            let (db, schema) = (format!("recorded_{strategy}"), format!("info_{strategy}"));
+            let write = |name: String, text: &str| std::fs::write(path(&name), text).expect("a file");
+            write(format!("dump/{db}-schema-create.sql"), &format!("CREATE DATABASE `{db}`;\n"));
+            write(
+                format!("dump/{db}.t-schema.sql"),
+                "CREATE TABLE t (id INT PRIMARY KEY, name VARCHAR(10), UNIQUE KEY by_name (name));\n",
+            );
+            write(format!("dump/{db}.t.csv"), ROWS);
+            write(
+                "config.toml".to_owned(),
+                &format!(
+                    "[lightning]\nmax-error = 1\ntask-info-schema-name = \"{schema}\"\n[conflict]\nstrategy = \"{strategy}\"\n"
+                ),
+            );
+            let mut arguments = vec!["import".to_owned()];
+            for (flag, value) in [
+                ("--source", path("dump")),
+                ("--ledger", path("ledger")),
+                ("--config", path("config.toml")),
+                ("--import-id", "it".to_owned()),
+            ] {
+                arguments.extend([flag.to_owned(), value]);
+            }
+            arguments.extend(flags.clone());
+            let outcome = Running::start(&arguments, &[]).wait().await;
+            assert_eq!(outcome.code == Some(0), strategy != "error", "{server}, {strategy}: {}", outcome.err);
+
+            type Record = (String, String, u64, String, String);
+            let columns = "table_name, path, offset, error, row_data";
+            let behind = |row: &str| (ROWS.find(row).expect("the row") + row.len() + 1) as u64;
+            let records = async |connection: &mut mysql_async::Conn, table: &str| -> Vec<Record> {
+                let columns = columns.replace("offset", "`offset`");
+                let query = format!("SELECT {columns} FROM {schema}.{table} ORDER BY id");
+                connection.query(query).await.unwrap_or_default()
+            };
+            let errors = records(&mut connection, "type_error_v2").await;
+            if strategy != "error" {
+                let [(table, path, at, error, row)] = errors.as_slice() else {
+                    panic!("{server}: {errors:?}")
+                };
+                assert_eq!((table, path), (&format!("`{db}`.`t`"), &format!("{db}.t.csv")));
+                assert_eq!((*at, row.as_str()), (behind("two,two"), "('two','two')"), "{server}: {error}");
+            }
+            let expected: &[(&str, &str)] = match strategy {
+                "ignore" => &[("1,again", "('1','again')"), ("5,three", "('5','three')")],
+                "error" => &[("1,again", "('1','again')")],
+                _ => &[],
+            };
+            let conflicts = records(&mut connection, "conflict_records_v2").await;
+            let found: Vec<(u64, &str)> =
+                conflicts.iter().map(|(.., at, _, row)| (*at, row.as_str())).collect();
+            let wanted: Vec<(u64, &str)> = expected.iter().map(|(row, text)| (behind(row), *text)).collect();
+            assert_eq!(found, wanted, "{server}, {strategy}");
+            assert!(
+                conflicts.iter().all(|(.., error, _)| error.contains("Duplicate entry")),
+                "{conflicts:?}"
+            );
+            if server == "mariadb" && strategy == "ignore" {
+                let of_view: Vec<(u8, u64)> = connection
+                    .query(format!(
+                        "SELECT is_precheck_conflict, COUNT(*) FROM {schema}.conflict_view GROUP BY 1"
+                    ))
+                    .await
+                    .expect("the view");
+                assert_eq!(of_view, [(1, 2)]);
+            }
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

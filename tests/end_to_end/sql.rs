@@ -155,6 +155,60 @@ async fn a_table_without_keys_has_each_row_once_whatever_answers_are_lost() {
     assert!(result["retries"].as_u64() > Some(5), "too few answers were lost: {result}");
 }
 
+/// Rows of many types, some with values that can only be written as text, to the same table with and without
+/// prepared statements.
+#[tokio::test(flavor = "multi_thread")]
+async fn prepared_statements_write_the_rows_that_text_writes() {
+    const COLUMNS: &str = "`id` INT PRIMARY KEY, `i` BIGINT UNSIGNED, `n` DECIMAL(20,5), `f` DOUBLE, `t` VARCHAR(60), \
+                           `b` VARBINARY(20), `bits` BIT(9), `d` DATE, `at` DATETIME(3), `ts` TIMESTAMP NULL, \
+                           `e` ENUM('one','two'), `s` SET('a','b','c'), `j` JSON, `y` YEAR, `o` INT DEFAULT 7";
+    let row = |n: u32| {
+        let (bytes, other) =
+            if n / 100 == 3 { ("x'00ff5c27'", "DEFAULT") } else { ("'it\\'s \\\\'", "NULL") };
+        format!(
+            "({n},{},{n}.12345,{}.5e-3,'größe \\'{n}\\' \\\\ ?',{bytes},{},'2024-02-{:02}','2024-02-03 04:05:06.{:03}',\
+             '2024-07-01 12:00:00','two','a,c','{{\"n\": [{n}, null]}}',{},{other})",
+            u64::MAX - u64::from(n),
+            n % 7,
+            n % 512,
+            n % 28 + 1,
+            n % 1000,
+            1990 + n % 50
+        )
+    };
+    let values: Vec<String> = (0..1_000).map(row).collect();
+    let data = format!("INSERT INTO `t` VALUES {};\n", values.join(",\n"));
+    let mariadb = MariaDb::shared().await;
+    let playground = Target::start().await;
+    let mut by_sql = playground.flags();
+    by_sql.extend(BY_SQL.map(str::to_owned));
+    for (port, flags) in [(mariadb.port(), mariadb.flags()), (playground.playground.tidb_port(), by_sql)] {
+        let mut conn = connect(port).await;
+        for (db, prepared) in [("as_text", false), ("as_prepared", true)] {
+            let small = Small::new(&[
+                (&format!("{db}-schema-create.sql"), &format!("CREATE DATABASE `{db}`;\n")),
+                (&format!("{db}.t-schema.sql"), &format!("CREATE TABLE `t` ({COLUMNS});\n")),
+                (&format!("{db}.t.sql"), &data),
+            ]);
+            let config = format!(
+                "[tikv-importer]\nlogical-import-batch-size = \"8KiB\"\nlogical-import-prep-stmt = {prepared}\n"
+            );
+            small.import(&flags, &config).await.succeeded();
+        }
+        let found = digests_in(port, |name| name.starts_with("as_")).await;
+        assert_eq!(found.get("as_text.t"), found.get("as_prepared.t"), "{found:?}");
+        assert!(found.contains_key("as_text.t"), "{found:?}");
+        let differing = "SELECT COUNT(*) FROM as_text.t JOIN as_prepared.t USING (id) \
+                         WHERE HEX(as_text.t.b) <> HEX(as_prepared.t.b) OR as_text.t.bits + 0 <> as_prepared.t.bits + 0";
+        if port == mariadb.port() {
+            assert_eq!(rows::<u64>(&mut conn, differing).await, [0]);
+            let executed: Vec<(String, u64)> =
+                rows(&mut conn, "SHOW GLOBAL STATUS LIKE 'Com_stmt_execute'").await;
+            assert!(executed[0].1 >= 3, "{executed:?}");
+        }
+    }
+}
+
 /// A table that holds rows, and a dump that brings some of them again.
 fn populated(db: &str) -> (Small, [String; 3]) {
     let small = Small::new(&[

@@ -9,13 +9,16 @@ use th_connect::fault;
 use th_errors::{Code, Fault};
 use th_ingest::Duplicates;
 use th_job::index_name;
-use th_ledger::{Conflict, ConflictPolicy, ConflictStrategy, Job};
+use th_ledger::{Conflict, ConflictPolicy, ConflictStrategy, Job, JobId, Ledger, LedgerError};
 use th_sorter::Duplicate;
+use tokio::runtime::Handle;
 
 use crate::Import;
 
 /// Collisions of a job that are recorded with their places; further ones are only counted.
 const MOST_RECORDED: usize = 10_000;
+/// Bytes of keys in one object of the ledger.
+const KEYS_A_PART: usize = 4 << 20;
 
 /// Two tags with one key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,9 +28,12 @@ struct Collision {
     second: u64,
 }
 
-/// What a job's merge finds.
-#[derive(Debug, Default)]
+/// What a job's merge finds. Keys go to the ledger as they come, so that many of them take no memory.
 pub(crate) struct Collisions {
+    ledger: Ledger,
+    job: JobId,
+    /// For writing from the merge's thread.
+    runtime: Handle,
     policy: ConflictPolicy,
     /// Collisions that cannot come from fewer rows than may conflict.
     limit: u64,
@@ -35,8 +41,10 @@ pub(crate) struct Collisions {
     /// Pairs left out.
     pub(crate) count: u64,
     last_key: Vec<u8>,
-    /// The keys, each once, a hexadecimal line each.
+    /// The keys of the next part, each once, a hexadecimal line each.
     lines: String,
+    parts: u32,
+    failure: Option<LedgerError>,
 }
 
 impl Duplicates for Collisions {
@@ -53,6 +61,12 @@ impl Duplicates for Collisions {
                 let _ = write!(self.lines, "{byte:02x}");
             }
             self.lines.push('\n');
+            if self.lines.len() >= KEYS_A_PART && self.failure.is_none() {
+                let lines = std::mem::take(&mut self.lines).into_bytes();
+                let written = self.ledger.write_conflict_keys(self.job, self.parts, lines);
+                self.failure = self.runtime.block_on(written).err();
+                self.parts += 1;
+            }
         }
     }
 }
@@ -62,7 +76,19 @@ impl Collisions {
         let (_, table) = import.table(job.table)?;
         let policy = import.plan.conflict;
         let keys_of_row = table.info.indexes.len() as u64 + 1;
-        Ok(Self { policy, limit: policy.threshold.saturating_mul(keys_of_row), ..Self::default() })
+        Ok(Self {
+            ledger: import.ledger.clone(),
+            job: job.job,
+            runtime: Handle::current(),
+            policy,
+            limit: policy.threshold.saturating_mul(keys_of_row),
+            first: Vec::new(),
+            count: 0,
+            last_key: Vec::new(),
+            lines: String::new(),
+            parts: 0,
+            failure: None,
+        })
     }
 
     /// Leaves the collisions in the ledger.
@@ -73,13 +99,15 @@ impl Collisions {
         if self.count == 0 {
             return Ok(());
         }
+        if let Some(error) = &self.failure {
+            return Err(fault::of_ledger(error));
+        }
         if self.policy.strategy == ConflictStrategy::Replace && self.count <= self.limit {
-            let lines = self.lines.into_bytes();
-            return import
-                .ledger
-                .write_conflict_keys(job.job, lines)
-                .await
-                .map_err(|error| fault::of_ledger(&error));
+            if self.lines.is_empty() {
+                return Ok(());
+            }
+            let written = import.ledger.write_conflict_keys(job.job, self.parts, self.lines.into_bytes());
+            return written.await.map_err(|error| fault::of_ledger(&error));
         }
         Err(self.report(import, job).await.unwrap_or_else(|found| found))
     }
@@ -97,11 +125,13 @@ impl Collisions {
             .first
             .iter()
             .map(|collision| {
+                let (first, first_offset) = place(collision.first);
                 let (second, second_offset) = place(collision.second);
                 Conflict {
                     index: index_name(table, &collision.key),
                     key: collision.key.iter().map(|byte| format!("{byte:02x}")).collect(),
-                    first: place(collision.first).0,
+                    first,
+                    first_offset,
                     second,
                     second_offset,
                 }

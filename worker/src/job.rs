@@ -7,15 +7,15 @@ use std::time::Duration;
 use th_connect::fault;
 use th_env::Step;
 use th_errors::{Code, Fault};
-use th_job::{Pieces, Proof};
+use th_job::Pieces;
 use th_ledger::{FORMAT, Job, JobId, JobResult};
 use th_queue::Visibility;
 use th_sorter::SortOptions;
 
-use crate::Worker;
 use crate::conflicts::Collisions;
 use crate::encode::{self, EncodeTask, Encoded};
 use crate::progress::{JobProgress, Watching};
+use crate::{Worker, work};
 
 /// How long workers that read the pieces before one's own are waited for, before they are read once more.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -117,19 +117,7 @@ async fn encoded(
             Err(fault) if fault.is_retryable() => return encoded,
             Err(_) => {}
         }
-        let alive = || {
-            progress.encoded(0, 0, 0);
-            worker.stop.check()
-        };
-        let proof = Proof {
-            env: &import.env,
-            ledger: &import.ledger,
-            source: &import.source,
-            plan: &import.plan,
-            patience: PATIENCE,
-            alive: &alive,
-        };
-        if !pieces.settle(&proof).await? {
+        if !work::settle(worker, &import.source, progress, &mut pieces, PATIENCE).await? {
             return encoded;
         }
         progress.take_back();

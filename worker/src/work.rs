@@ -4,6 +4,7 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use th_cluster::ImportLease;
 use th_config::Config;
@@ -11,12 +12,32 @@ use th_connect::{SortDir, Target};
 use th_dump::Store;
 use th_env::Env;
 use th_errors::Fault;
+use th_job::{Pieces, Proof};
 use th_ledger::{JobId, JobResult, Ledger, Plan};
 use th_queue::{Queue, Visibility};
 use th_status::Site;
 
 use crate::command::resources;
+use crate::progress::JobProgress;
 use crate::{Import, Progress, SqlImport, Stop, Worker, job};
+
+/// Finds out where a job's pieces begin, while it is known that the job gets on. Others are waited for as long as
+/// `patience`. True if they begin elsewhere than believed.
+pub(crate) async fn settle<W: Work>(
+    worker: &Worker<W>,
+    source: &Store,
+    progress: &JobProgress,
+    pieces: &mut Pieces,
+    patience: Duration,
+) -> Result<bool, Fault> {
+    let import = &worker.import;
+    let alive = || {
+        progress.encoded(0, 0, 0);
+        worker.stop.check()
+    };
+    let (env, ledger, plan) = (import.env(), import.ledger(), import.plan());
+    pieces.settle(&Proof { env, ledger, source, plan, patience, alive: &alive }).await
+}
 
 /// An import and a way to do its jobs.
 pub trait Work: Send + Sync + Sized + 'static {

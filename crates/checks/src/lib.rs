@@ -11,6 +11,7 @@
 
 mod cluster;
 mod line;
+mod names;
 mod occupants;
 mod privileges;
 mod sample;
@@ -22,6 +23,7 @@ mod version;
 
 pub use cluster::{Store, Versions, gc_life_time, same_cluster, stores, versions};
 pub use line::{Level, Line, Report};
+pub use names::leading_name;
 pub use occupants::{
     DdlJob, ImportJob, LightningTable, change_capture, lightning_metadata, other_imports, schema_changes,
 };

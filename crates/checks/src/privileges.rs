@@ -1,7 +1,7 @@
 //! Whether the SQL user may do what the import will ask for, by what `SHOW GRANTS` says.
 
-use crate::Line;
 use crate::size::{count, some};
+use crate::{Line, leading_name};
 
 /// A privilege on something.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,24 +84,7 @@ fn strip_word<'a>(text: &'a str, word: &str) -> Option<&'a str> {
 
 /// A quoted name, a plain one or `*`, and what follows.
 fn name(text: &str) -> Option<(String, &str)> {
-    if let Some(quoted) = text.strip_prefix('`') {
-        let mut out = String::new();
-        let mut rest = quoted;
-        loop {
-            let end = rest.find('`')?;
-            out.push_str(rest.get(..end)?);
-            rest = rest.get(end + 1..)?;
-            match rest.strip_prefix('`') {
-                Some(after) => {
-                    out.push('`');
-                    rest = after;
-                }
-                None => return Some((out, rest)),
-            }
-        }
-    }
-    let end = text.find(|c: char| c == '.' || c.is_whitespace()).unwrap_or(text.len());
-    Some((text.get(..end)?.to_owned(), text.get(end..)?))
+    leading_name(text, |c| c == '.' || c.is_whitespace())
 }
 
 /// Privileges at commas; one on some columns only is none on the table.

@@ -44,7 +44,7 @@ const NOTES: &[(&str, &str)] = &[
     ("lightning.table-concurrency", "without effect: there are no engines; see thunderhead.concurrency"),
     (
         "lightning.task-info-schema-name",
-        "the first 10,000 rejected rows and conflicts go to its type_error_v2 and conflict_records_v2; all are in the ledger",
+        "the first 10,000 rejected rows and conflicts go to its type_error_v2, conflict_error_v4 and conflict_records_v2; all are in the ledger",
     ),
     ("mydumper.batch-import-ratio", "without effect: there are no engines"),
     ("mydumper.batch-size", "without effect: there are no engines; see thunderhead.job-size"),
@@ -62,10 +62,7 @@ const NOTES: &[(&str, &str)] = &[
     ("tikv-importer.local-writer-mem-cache-size", "without effect: see thunderhead.sort-memory"),
     ("tikv-importer.logical-import-batch-rows", "for `backend = \"tidb\"` only"),
     ("tikv-importer.logical-import-batch-size", "for `backend = \"tidb\"` only"),
-    (
-        "tikv-importer.logical-import-prep-stmt",
-        "without effect: statements differ in their rows, so preparing them would save nothing",
-    ),
+    ("tikv-importer.logical-import-prep-stmt", "for `backend = \"tidb\"` only"),
     ("tikv-importer.max-kv-pairs", "without effect: stages are bounded by bytes"),
     ("tikv-importer.on-duplicate", "deprecated: taken for conflict.strategy"),
     (

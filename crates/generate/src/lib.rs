@@ -4,6 +4,7 @@
 //! The same arguments give the same bytes on every machine. Files are independent of each other: a row
 //! depends on its number, its file and its table alone.
 
+pub mod conflicts;
 mod random;
 mod table;
 

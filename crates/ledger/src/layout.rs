@@ -111,14 +111,20 @@ impl Layout {
         self.root.clone().join("conflicts").join(format!("{job}.json"))
     }
 
-    /// Keys that several rows of a job have.
-    pub fn conflict_keys(&self, job: JobId) -> Path {
-        self.root.clone().join("conflicts").join(format!("{job}.keys"))
+    /// A part of the keys that several rows of a job have.
+    pub fn conflict_keys(&self, job: JobId, part: u32) -> Path {
+        let name = if part == 0 { format!("{job}.keys") } else { format!("{job}-{part:05}.keys") };
+        self.root.clone().join("conflicts").join(name)
     }
 
     /// A part of a table's conflicts.
     pub fn table_conflicts(&self, table: u32, part: u32) -> Path {
         self.root.clone().join("conflicts").join(format!("table-{table:04}-{part:05}.json"))
+    }
+
+    /// Entries of a table in conflict.
+    pub fn shared_entries(&self, table: u32) -> Path {
+        self.root.clone().join("conflicts").join(format!("entries-{table:04}.json"))
     }
 
     /// What was removed from a table because of its conflicts.
@@ -129,6 +135,11 @@ impl Layout {
     /// Rows that a job left out.
     pub fn rejects(&self, job: JobId) -> Path {
         self.root.clone().join("rejects").join(format!("{job}.json"))
+    }
+
+    /// Rows that a job left out by SQL because their key was there.
+    pub fn duplicates(&self, job: JobId) -> Path {
+        self.root.clone().join("rejects").join(format!("{job}-duplicates.json"))
     }
 
     /// The folder of workers' reports.

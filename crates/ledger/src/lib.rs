@@ -11,10 +11,12 @@
 //!     folded/00000042.json    results of a thousand jobs, once they are all there (worker or finalizer)
 //!     failures/00000042.json  why a job cannot succeed                   (worker)
 //!     conflicts/00000042.json pairs of rows with equal keys, of a failed job (worker)
-//!     conflicts/00000042.keys keys that several rows of a job have       (worker)
+//!     conflicts/00000042.keys keys that several rows of a job have; more of them in 00000042-00001.keys … (worker)
 //!     conflicts/table-0003-00000.json   pairs of rows with equal keys    (finalizer)
+//!     conflicts/entries-0003.json   the first of a table's entries in conflict, for the target (finalizer)
 //!     resolved/0003.json      what was removed from a table because of them (finalizer)
 //!     rejects/00000042.json   rows left out, with place and reason       (worker)
+//!     rejects/00000042-duplicates.json   rows left out by SQL because their key was there (worker)
 //!     verdict.json            the outcome, fenced                        (one finalizer)
 //!     COMPLETE.json | FAILED.json   the outcome, for everybody else      (finalizer)
 //!     workers/<name>.json     what a worker is at: written over and over (that worker)
@@ -35,7 +37,7 @@ pub use layout::{JobId, Layout};
 pub use model::{
     Backend, Bases, Chunk, Complete, Conflict, ConflictPolicy, ConflictStrategy, CutFile, FORMAT, Failed,
     Job, JobFailure, JobResult, Outcome, Pairs, Plan, PlannedColumn, PlannedTable, Reject, Resolution,
-    Session, Shared, SqlPlan, TableReport, Target, Usage, Verdict,
+    Session, Shared, SharedEntry, SqlPlan, TableReport, Target, Usage, Verdict,
 };
 pub use results::{Finished, Results};
 pub use store::{Ledger, LedgerError, Put};

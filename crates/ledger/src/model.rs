@@ -347,11 +347,33 @@ pub struct Conflict {
     pub key: String,
     /// Place of the first row.
     pub first: String,
+    /// Offset of the first row in its file.
+    #[serde(default)]
+    pub first_offset: u64,
     /// Place of the second row.
     pub second: String,
     /// Offset of the second row in its file.
     #[serde(default)]
     pub second_offset: u64,
+}
+
+/// An entry whose key several rows have. Bytes are hexadecimal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SharedEntry {
+    /// Index name, `PRIMARY` for the row itself.
+    pub index: String,
+    /// The key.
+    pub key: String,
+    /// The value of one of the rows.
+    pub value: String,
+    /// The key of the record that it leads to.
+    pub handle: String,
+    /// That record, as it was before any was deleted.
+    pub row: String,
+    /// The handle, for people.
+    pub key_data: String,
+    /// The record, for people.
+    pub row_data: String,
 }
 
 /// What was removed from a table because of equal keys. Written after it is removed.

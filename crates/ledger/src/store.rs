@@ -13,7 +13,7 @@ use th_env::Step;
 
 use crate::{
     Complete, Conflict, CutFile, FORMAT, Failed, Job, JobFailure, JobId, JobResult, Layout, Outcome, Plan,
-    Reject, Resolution, Verdict, WorkerReport,
+    Reject, Resolution, SharedEntry, Verdict, WorkerReport,
 };
 
 /// Requests in flight while many objects are read or written.
@@ -384,6 +384,22 @@ impl Ledger {
         Ok(self.get_list(&self.layout.rejects(job)).await?.unwrap_or_default())
     }
 
+    /// The rows that a job left out by SQL because their key was there, as far as they are recorded.
+    pub async fn duplicates(&self, job: JobId) -> Result<Vec<Reject>, LedgerError> {
+        Ok(self.get_list(&self.layout.duplicates(job)).await?.unwrap_or_default())
+    }
+
+    /// The entries in conflict of a table that are to be recorded.
+    pub async fn shared_entries(&self, table: u32) -> Result<Vec<SharedEntry>, LedgerError> {
+        Ok(self.get_list(&self.layout.shared_entries(table)).await?.unwrap_or_default())
+    }
+
+    /// Writes the entries in conflict of a table, before any of them is deleted; the first words stay.
+    pub async fn write_shared_entries(&self, table: u32, entries: &[SharedEntry]) -> Result<(), LedgerError> {
+        let body = serde_json::to_vec_pretty(entries).unwrap_or_default();
+        self.create(&self.layout.shared_entries(table), Bytes::from(body)).await.map(|_| ())
+    }
+
     /// A part of a table's conflicts, if it is there.
     pub async fn table_conflicts(&self, table: u32, part: u32) -> Result<Option<Vec<Conflict>>, LedgerError> {
         self.get_list(&self.layout.table_conflicts(table, part)).await
@@ -399,16 +415,20 @@ impl Ledger {
         serde_json::from_slice(&body).map(Some).map_err(damaged)
     }
 
-    /// Writes the keys that several rows of a job have, a hexadecimal line each. Every run of the job finds the
-    /// same.
-    pub async fn write_conflict_keys(&self, job: JobId, lines: Vec<u8>) -> Result<(), LedgerError> {
-        self.create(&self.layout.conflict_keys(job), Bytes::from(lines)).await.map(|_| ())
+    /// Writes a part of the keys that several rows of a job have, a hexadecimal line each. Every run of the job finds
+    /// the same.
+    pub async fn write_conflict_keys(
+        &self,
+        job: JobId,
+        part: u32,
+        lines: Vec<u8>,
+    ) -> Result<(), LedgerError> {
+        self.create(&self.layout.conflict_keys(job, part), Bytes::from(lines)).await.map(|_| ())
     }
 
-    /// The lines of [`Ledger::write_conflict_keys`].
-    pub async fn conflict_keys(&self, job: JobId) -> Result<Bytes, LedgerError> {
-        let path = self.layout.conflict_keys(job);
-        self.read(&path).await?.ok_or_else(|| LedgerError::Missing { object: self.url(&path) })
+    /// The lines of [`Ledger::write_conflict_keys`]; `None` behind the last part.
+    pub async fn conflict_keys(&self, job: JobId, part: u32) -> Result<Option<Bytes>, LedgerError> {
+        self.read(&self.layout.conflict_keys(job, part)).await
     }
 
     /// Writes a part of a table's conflicts. Whoever resolves them finds the same.
@@ -436,6 +456,12 @@ impl Ledger {
     pub async fn write_rejects(&self, job: JobId, rejects: &[Reject]) -> Result<(), LedgerError> {
         let body = serde_json::to_vec_pretty(rejects).unwrap_or_default();
         self.create(&self.layout.rejects(job), Bytes::from(body)).await.map(|_| ())
+    }
+
+    /// Writes the rows that a job left out by SQL because their key was there; the first words stay.
+    pub async fn write_duplicates(&self, job: JobId, duplicates: &[Reject]) -> Result<(), LedgerError> {
+        let body = serde_json::to_vec_pretty(duplicates).unwrap_or_default();
+        self.create(&self.layout.duplicates(job), Bytes::from(body)).await.map(|_| ())
     }
 
     /// Writes a worker's report over its last one.

@@ -7,13 +7,14 @@
 //!
 //! ```text
 //! progress_<id>  job │ chunk, next_offset: where the next row to write begins │ rows, rejected, conflicts
-//! rejects_<id>   job, chunk, next_offset of a row that was left out │ reason, source
+//! rejects_<id>   job, chunk, next_offset of a row that was left out │ its end, whether its key was there, reason, source
 //! ```
 //! The planner makes all rows of `progress_<id>`, and only the finalizer drops the tables: a worker that
 //! wakes up after the end finds no row to lock and writes nothing.
 
 use std::time::Duration;
 
+use crate::server::NO_SUCH_FUNCTION;
 use crate::{Connection, Server, SqlError, quote_name, quote_table};
 
 /// Deadline of a statement that changes a definition.
@@ -22,8 +23,6 @@ const DDL: Duration = Duration::from_mins(10);
 /// may be in it a moment later. A server without such locks answers with an error.
 const LOCK: &str = "SELECT GET_LOCK('thunderhead books', 60)";
 const UNLOCK: &str = "SELECT RELEASE_LOCK('thunderhead books')";
-/// MySQL's number for a function that is not there.
-const NO_SUCH_FUNCTION: u16 = 1305;
 /// Jobs of one INSERT.
 const JOBS: u32 = 1000;
 
@@ -55,6 +54,10 @@ pub struct Progress {
 pub struct LeftOut {
     /// Where it begins.
     pub at: Position,
+    /// Where the next row begins.
+    pub end: u64,
+    /// Whether its key was there, rather than that a value does not fit.
+    pub duplicate: bool,
     /// What is wrong with it.
     pub reason: String,
     /// Its text.
@@ -94,7 +97,7 @@ impl Books {
         );
         let rejects = format!(
             "CREATE TABLE IF NOT EXISTS {} (job INT UNSIGNED NOT NULL, chunk INT UNSIGNED NOT NULL, \
-             next_offset BIGINT UNSIGNED NOT NULL, reason TEXT NOT NULL, source MEDIUMTEXT NOT NULL, \
+             next_offset BIGINT UNSIGNED NOT NULL, row_end BIGINT UNSIGNED NOT NULL, is_duplicate TINYINT NOT NULL, reason TEXT NOT NULL, source MEDIUMTEXT NOT NULL, \
              PRIMARY KEY (job, chunk, next_offset)) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COMMENT={comment}",
             self.rejects()
         );
@@ -173,10 +176,12 @@ impl Books {
         let dialect = server.dialect();
         for row in rows {
             let sql = format!(
-                "INSERT INTO {} VALUES ({job},{},{},{},{})",
+                "INSERT INTO {} VALUES ({job},{},{},{},{},{},{})",
                 self.rejects(),
                 row.at.chunk,
                 row.at.offset,
+                row.end,
+                u8::from(row.duplicate),
                 dialect.text(&row.reason),
                 dialect.text(&row.source)
             );
@@ -188,7 +193,7 @@ impl Books {
     /// The rows that a job has left out, in order.
     pub async fn left_out(&self, server: &Server, job: u32) -> Result<Vec<LeftOut>, SqlError> {
         let sql = format!(
-            "SELECT chunk, next_offset, reason, source FROM {} WHERE job = {job} ORDER BY chunk, next_offset",
+            "SELECT chunk, next_offset, row_end, is_duplicate, reason, source FROM {} WHERE job = {job} ORDER BY chunk, next_offset",
             self.rejects()
         );
         let rows = server.ask(&sql).await?;
@@ -196,7 +201,8 @@ impl Books {
             let mut cells = row.into_iter().map(Option::unwrap_or_default);
             let mut next = || cells.next().unwrap_or_default();
             let (chunk, offset) = (next().parse().unwrap_or(0), next().parse().unwrap_or(0));
-            LeftOut { at: Position { chunk, offset }, reason: next(), source: next() }
+            let (end, duplicate) = (next().parse().unwrap_or(0), next() == "1");
+            LeftOut { at: Position { chunk, offset }, end, duplicate, reason: next(), source: next() }
         };
         Ok(rows.into_iter().map(row).collect())
     }

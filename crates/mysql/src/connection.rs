@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mysql_async::prelude::Queryable as _;
-use mysql_async::{Conn, Value};
+use mysql_async::{Conn, Params, Value};
 
-use crate::SqlError;
+use crate::{Parameters, SqlError};
 
 /// What a statement without rows did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -31,6 +31,19 @@ impl Connection {
         let inner = &mut self.inner;
         let run = async {
             let result = inner.query_iter(sql).await?;
+            let done = Done { affected: result.affected_rows(), warnings: result.warnings() };
+            result.drop_result().await?;
+            Ok(done)
+        };
+        bounded(&self.endpoint, self.limit, run).await
+    }
+
+    /// Runs a statement with parameters for its question marks, prepared once for as long as the connection's few
+    /// last used statements keep it.
+    pub async fn run_prepared(&mut self, sql: &str, parameters: &Parameters) -> Result<Done, SqlError> {
+        let inner = &mut self.inner;
+        let run = async {
+            let result = inner.exec_iter(sql, Params::Positional(parameters.0.clone())).await?;
             let done = Done { affected: result.affected_rows(), warnings: result.warnings() };
             result.drop_result().await?;
             Ok(done)

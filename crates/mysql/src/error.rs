@@ -93,6 +93,12 @@ impl SqlError {
         self.code() == Some(UNKNOWN)
     }
 
+    /// Whether it is about preparing a statement, not about what it says: too many statements are prepared, one has
+    /// too many parameters, or the server does not prepare such a one.
+    pub fn is_about_preparing(&self) -> bool {
+        matches!(self.code(), Some(1243 | 1295 | 1390 | 1461))
+    }
+
     /// Whether the same may succeed later.
     pub fn is_retryable(&self) -> bool {
         self.class() == Class::Retry

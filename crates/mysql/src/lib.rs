@@ -6,6 +6,7 @@
 //! [`Class`] what the caller can do about it, and never holds a password.
 
 mod books;
+mod bound;
 mod columns;
 mod connection;
 mod error;
@@ -14,6 +15,7 @@ mod options;
 mod server;
 
 pub use books::{Books, LeftOut, Position, Progress};
+pub use bound::{MOST_PARAMETERS, Parameters};
 pub use columns::{TableColumn, TableFacts};
 pub use connection::{Connection, Done};
 pub use error::{Class, SqlError};

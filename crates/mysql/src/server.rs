@@ -17,6 +17,12 @@ const ATTEMPTS: u32 = 5;
 /// MySQL's number of a denied login, and of a value that a variable cannot have.
 const ACCESS_DENIED: u16 = 1045;
 const WRONG_VALUE_FOR_VARIABLE: u16 = 1231;
+/// MySQL's number for a function that is not there.
+pub(crate) const NO_SUCH_FUNCTION: u16 = 1305;
+/// Deadline of a statement on a connection that holds a lock.
+const LOCK_LIMIT: Duration = Duration::from_secs(90);
+/// Prepared statements that a connection keeps, those that were used last.
+const PREPARED: usize = 16;
 /// The word of usual SQL modes that newer servers do not know; it is about GRANT.
 const FORGOTTEN_MODE: &str = "NO_AUTO_CREATE_USER";
 
@@ -86,6 +92,7 @@ impl Server {
         let builder = base
             .setup(setup)
             .pool_opts(pool_options)
+            .stmt_cache_size(Some(PREPARED))
             // Our own limits are told apart from the server's before anything is sent.
             .max_allowed_packet(Some(usize::try_from(max_packet).unwrap_or(usize::MAX)));
         let inner = Inner {
@@ -137,6 +144,31 @@ impl Server {
                     attempt += 1;
                 }
                 Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// A connection of its own that holds the lock of this name, alone of all; false if the server has no such locks.
+    /// The lock ends with it: close it.
+    ///
+    /// # Errors
+    /// Somebody else holds it for a minute.
+    pub async fn lock(&self, name: &str) -> Result<(Connection, bool), SqlError> {
+        let mut connection = self.connection().await?;
+        connection.limit = LOCK_LIMIT;
+        let answer =
+            connection.rows(&format!("SELECT GET_LOCK({}, 60)", self.inner.dialect.text(name))).await;
+        match answer {
+            Err(error) if error.code() == Some(NO_SUCH_FUNCTION) => Ok((connection, false)),
+            Ok(rows) if rows.first().and_then(|row| row.first()?.as_deref()) == Some("1") => {
+                Ok((connection, true))
+            }
+            answer => {
+                connection.close().await;
+                Err(answer.err().unwrap_or_else(|| SqlError::Timeout {
+                    endpoint: self.endpoint().to_owned(),
+                    limit: Duration::from_mins(1),
+                }))
             }
         }
     }

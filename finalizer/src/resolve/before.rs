@@ -1,56 +1,91 @@
-//! Rows that the table held before the import, whose keys the import has written.
+//! Rows that the table held before the import, whose keys the import has written: noted in a sorter, so that their
+//! number costs no memory.
 
-use std::collections::BTreeMap;
-
+use futures::{StreamExt as _, TryStreamExt as _};
+use th_cluster::{ClusterError, Tikv};
 use th_codec::decode::decode_index_value;
 use th_codec::keys::{Handle, KeyParts, decode_key, encode_int_handle, record_prefix};
 use th_connect::fault;
 use th_errors::Fault;
-use th_ledger::PlannedTable;
+use th_sorter::{SortError, Sorted, Sorter, merge};
 
-use super::keys::Found;
-use crate::Finalizer;
+/// Records read at once.
+const CONCURRENCY: usize = 16;
+/// Records handed over together: so many, or of so many bytes.
+const BATCH: usize = 1000;
+const BATCH_BYTES: usize = 1 << 20;
+/// Tags: a record that is known goes before the same one that is only asked for.
+const KNOWN: u64 = 0;
+const WANTED: u64 = 1;
 
-/// Their records, as they were before the import.
-pub(super) async fn records(
-    finalizer: &Finalizer<'_>,
-    planned: &PlannedTable,
-    found: &Found,
-) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, Fault> {
-    let mut records = BTreeMap::new();
-    let mut wanted = Vec::new();
-    for (key, value) in &found.before {
-        match decode_key(key) {
-            Ok(KeyParts::Record { .. }) => {
-                records.insert(key.to_vec(), value.clone());
+/// Notes an entry that an import's row has taken, as it was before: the record itself, or that of the row it leads to.
+pub(super) fn note(records: &mut Sorter, key: &[u8], value: &[u8]) -> Result<(), SortError> {
+    match decode_key(key) {
+        Ok(KeyParts::Record { .. }) => records.push(key, value, KNOWN),
+        Ok(KeyParts::Index { table_id, .. }) => match record_of(table_id, value) {
+            Some((_, record)) => records.push(&record, b"", WANTED),
+            None => Ok(()),
+        },
+        Err(_) => Ok(()),
+    }
+}
+
+/// Hands over the records noted, each once, in the order of their keys, as they were at `read_ts`.
+pub(super) fn each(
+    runtime: &tokio::runtime::Handle,
+    tikv: &Tikv,
+    read_ts: u64,
+    noted: Sorted,
+    mut take: impl FnMut(&[u8], &[u8]) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    let mut merged = merge(vec![noted]).map_err(|error| fault::of_sort(&error))?;
+    loop {
+        let mut batch: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
+        let mut bytes = 0;
+        while batch.len() < BATCH && bytes < BATCH_BYTES {
+            let next = merged.next(|_| {}).map_err(|error| fault::of_sort(&error))?;
+            let Some((key, value, _)) = next else { break };
+            bytes += key.len() + value.len();
+            batch.push((key.to_vec(), value.to_vec()));
+        }
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let reading = futures::stream::iter(batch)
+            .map(|(key, value)| async move {
+                let value = if value.is_empty() {
+                    tikv.get(&[&key], read_ts).await?.pop().flatten().unwrap_or_default()
+                } else {
+                    value
+                };
+                Ok::<_, ClusterError>((key, value))
+            })
+            .buffered(CONCURRENCY)
+            .try_collect::<Vec<_>>();
+        for (key, value) in runtime.block_on(reading).map_err(|error| fault::of_cluster(&error))? {
+            // A record that is not there is of an index entry that leads nowhere.
+            if !value.is_empty() {
+                take(&key, &value)?;
             }
-            Ok(KeyParts::Index { table_id, .. }) => wanted.extend(record_of(table_id, value)),
-            Err(_) => {}
         }
     }
-    wanted.sort_unstable();
-    wanted.dedup();
-    wanted.retain(|key| !records.contains_key(key));
-    let keys: Vec<&[u8]> = wanted.iter().map(Vec::as_slice).collect();
-    let values = finalizer
-        .cluster
-        .tikv
-        .get(&keys, finalizer.plan.first_commit_ts.saturating_sub(1))
-        .await
-        .map_err(|error| fault::of_cluster(&error).of_table(&planned.db, &planned.name))?;
-    records.extend(wanted.iter().zip(values).filter_map(|(key, value)| Some((key.clone(), value?))));
-    Ok(records)
 }
 
 /// The record key that the value of a unique index's entry leads to. Entries of other indexes hold the handle
 /// in their key: their rows' records are in conflict themselves.
-fn record_of(table_id: i64, value: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn record_of(table_id: i64, value: &[u8]) -> Option<(Handle, Vec<u8>)> {
     let entry = decode_index_value(value).ok()?;
-    let table_id = entry.partition_id.unwrap_or(table_id);
-    Some(match entry.handle? {
-        Handle::Int(handle) => encode_int_handle(table_id, handle).to_vec(),
-        Handle::Common(handle) => [record_prefix(table_id).as_slice(), &handle].concat(),
-    })
+    let handle = entry.handle?;
+    let record = record_key(entry.partition_id.unwrap_or(table_id), &handle);
+    Some((handle, record))
+}
+
+/// The key of a row's record.
+pub(super) fn record_key(table_id: i64, handle: &Handle) -> Vec<u8> {
+    match handle {
+        Handle::Int(handle) => encode_int_handle(table_id, *handle).to_vec(),
+        Handle::Common(handle) => [record_prefix(table_id).as_slice(), handle].concat(),
+    }
 }
 
 #[cfg(test)]
@@ -60,7 +95,7 @@ mod tests {
     #[test]
     fn an_entry_of_a_unique_index_leads_to_its_row() {
         let value = 7i64.to_be_bytes();
-        assert_eq!(record_of(50, &value), Some(encode_int_handle(50, 7).to_vec()));
+        assert_eq!(record_of(50, &value), Some((Handle::Int(7), encode_int_handle(50, 7).to_vec())));
         // A plain index's value is one character.
         assert_eq!(record_of(50, b"0"), None);
     }

@@ -1,6 +1,6 @@
 //! Which keys are in conflict: those that jobs met twice, and those that TiKV holds in several versions.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use futures::{StreamExt as _, TryStreamExt as _};
 use th_cluster::Version;
@@ -8,7 +8,11 @@ use th_connect::fault;
 use th_errors::{Code, Fault};
 use th_ledger::{Job, JobResult, PlannedTable};
 use th_schema::Table;
+use th_sorter::{Sorted, Sorter};
 
+use super::before;
+use super::filter::KeyFilter;
+use super::room::Room;
 use crate::Finalizer;
 
 /// Job documents read at once.
@@ -17,16 +21,26 @@ const CONCURRENCY: usize = 16;
 const MOST_NAMED: usize = 10_000;
 
 /// Keys in conflict.
-#[derive(Default)]
 pub(super) struct Found {
-    /// All of them.
-    pub(super) keys: HashSet<Box<[u8]>>,
-    /// Those that the table held before the import, with their values then.
-    pub(super) before: HashMap<Box<[u8]>, Vec<u8>>,
+    /// All of them, and now and then another.
+    pub(super) keys: KeyFilter,
+    /// The records of rows that the table held before the import and that lose a key to it (`before`).
+    pub(super) before: Sorted,
     /// Whether somebody else has written such keys since the import began.
     pub(super) others: bool,
     /// The jobs with rows that have them, by number.
     pub(super) jobs: BTreeMap<u32, Job>,
+}
+
+/// What is collected.
+struct Finding<'a> {
+    keys: KeyFilter,
+    before: Sorter,
+    others: bool,
+    wanted: BTreeSet<u32>,
+    by_ts: &'a HashMap<u64, u32>,
+    first_commit_ts: u64,
+    failure: Option<Fault>,
 }
 
 /// Collects the keys in conflict of a table.
@@ -35,6 +49,7 @@ pub(super) struct Found {
 /// There are more than rows that may conflict can have.
 pub(super) async fn find(
     finalizer: &Finalizer<'_>,
+    room: &Room,
     planned: &PlannedTable,
     table: &Table,
     results: &[JobResult],
@@ -48,45 +63,57 @@ pub(super) async fn find(
         .await
         .map_err(|error| fault::of_ledger(&error))?;
     let by_ts: HashMap<u64, u32> = jobs.iter().map(|job| (job.commit_ts, job.job.0)).collect();
-    let first_commit_ts = finalizer.plan.first_commit_ts;
-    let mut found = Found::default();
-    let mut wanted: BTreeSet<u32> = BTreeSet::new();
+    let mut finding = Finding {
+        keys: KeyFilter::new(limit, room.of_keys()),
+        before: room.sorter("before"),
+        others: false,
+        wanted: BTreeSet::new(),
+        by_ts: &by_ts,
+        first_commit_ts: finalizer.plan.first_commit_ts,
+        failure: None,
+    };
     for result in results.iter().filter(|result| result.conflicts > 0) {
-        let lines =
-            finalizer.ledger.conflict_keys(result.job).await.map_err(|error| fault::of_ledger(&error))?;
-        let keys = lines.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()).map(key_of_line);
-        for key in keys {
-            found.keys.insert(key.ok_or_else(|| {
-                Fault::new(
-                    Code::LedgerConflict,
-                    format!("the conflict keys of job {} are damaged", result.job),
-                )
-            })?);
+        let damaged = || {
+            Fault::new(Code::LedgerConflict, format!("the conflict keys of job {} are damaged", result.job))
+        };
+        for part in 0.. {
+            let lines = finalizer.ledger.conflict_keys(result.job, part).await;
+            let Some(lines) = lines.map_err(|error| fault::of_ledger(&error))? else {
+                if part == 0 {
+                    return Err(damaged());
+                }
+                break;
+            };
+            for line in lines.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
+                finding.keys.insert(&key_of_line(line).ok_or_else(damaged)?);
+            }
         }
-        wanted.insert(result.job.0);
+        finding.wanted.insert(result.job.0);
     }
     if jobs.len() > 1 || planned.before.pairs > 0 || finalizer.plan.shared.is_some() {
         let mut of_key: Vec<Version> = Vec::new();
         for (start, end) in th_connect::key_ranges([table]) {
-            let mut too_many = false;
             finalizer
                 .cluster
                 .tikv
                 .duplicates(&start, &end, 0, false, |version| {
                     if of_key.first().is_some_and(|first| first.key != version.key) {
-                        found.add(&mut of_key, &by_ts, first_commit_ts, &mut wanted);
+                        finding.add(&mut of_key);
                     }
-                    too_many |= found.keys.len() as u64 > limit;
-                    if !too_many {
+                    if finding.keys.len <= limit && finding.failure.is_none() {
                         of_key.push(version);
                     }
                 })
                 .await
                 .map_err(|error| fault::of_cluster(&error))?;
-            found.add(&mut of_key, &by_ts, first_commit_ts, &mut wanted);
+            finding.add(&mut of_key);
         }
     }
-    if found.keys.len() as u64 > limit {
+    let Finding { keys, before, others, wanted, failure, .. } = finding;
+    if let Some(found) = failure {
+        return Err(found);
+    }
+    if keys.len > limit {
         return Err(Fault::new(
             Code::DuplicateKeys,
             format!(
@@ -96,35 +123,30 @@ pub(super) async fn find(
         )
         .of_table(&planned.db, &planned.name));
     }
-    found.jobs =
-        jobs.into_iter().map(|job| (job.job.0, job)).filter(|(job, _)| wanted.contains(job)).collect();
-    Ok(found)
+    let jobs = jobs.into_iter().map(|job| (job.job.0, job)).filter(|(job, _)| wanted.contains(job)).collect();
+    Ok(Found { keys, before: before.finish(), others, jobs })
 }
 
-impl Found {
+impl Finding<'_> {
     /// Takes the versions of one key. Those that are empty are deletions, by a finalizer that was here before.
-    fn add(
-        &mut self,
-        versions: &mut Vec<Version>,
-        by_ts: &HashMap<u64, u32>,
-        first_commit_ts: u64,
-        wanted: &mut BTreeSet<u32>,
-    ) {
+    fn add(&mut self, versions: &mut Vec<Version>) {
         versions.retain(|version| !version.value.is_empty());
-        let ours = versions.iter().filter_map(|version| by_ts.get(&version.commit_ts));
+        let ours = versions.iter().filter_map(|version| self.by_ts.get(&version.commit_ts));
         let count = ours.clone().count();
-        if count > 0 && versions.len() > 1 {
-            wanted.extend(ours);
-            if let Some(key) = versions.first().map(|version| Box::from(version.key.as_slice())) {
-                let foreign = versions.iter().find(|version| !by_ts.contains_key(&version.commit_ts));
-                match foreign {
-                    Some(version) if version.commit_ts < first_commit_ts => {
-                        self.before.insert(Box::clone(&key), version.value.clone());
+        if count > 0
+            && let [first, _, ..] = versions.as_slice()
+        {
+            self.wanted.extend(ours);
+            self.keys.insert(&first.key);
+            let foreign = versions.iter().find(|version| !self.by_ts.contains_key(&version.commit_ts));
+            match foreign {
+                Some(version) if version.commit_ts < self.first_commit_ts => {
+                    if let Err(error) = before::note(&mut self.before, &version.key, &version.value) {
+                        self.failure.get_or_insert_with(|| fault::of_sort(&error));
                     }
-                    Some(_) => self.others = true,
-                    None => {}
                 }
-                self.keys.insert(key);
+                Some(_) => self.others = true,
+                None => {}
             }
         }
         versions.clear();
@@ -144,6 +166,7 @@ fn key_of_line(line: &[u8]) -> Option<Box<[u8]>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use th_sorter::SortOptions;
 
     #[test]
     fn a_key_line_is_hexadecimal() {
@@ -154,18 +177,32 @@ mod tests {
 
     #[test]
     fn versions_of_two_jobs_and_of_the_time_before_make_a_conflict_and_deletions_none() {
-        let version = |ts, value: &[u8]| Version { key: b"k".to_vec(), value: value.to_vec(), commit_ts: ts };
+        const KEY: &[u8] = b"t\x80\0\0\0\0\0\0\x01_r\x80\0\0\0\0\0\0\x01";
+        let folder = tempfile::tempdir().expect("a folder");
+        let version = |ts, value: &[u8]| Version { key: KEY.to_vec(), value: value.to_vec(), commit_ts: ts };
         let by_ts = HashMap::from([(20, 0), (10, 1)]);
-        let (mut found, mut wanted) = (Found::default(), BTreeSet::new());
-        found.add(&mut vec![version(30, b""), version(10, b"a")], &by_ts, 8, &mut wanted);
-        assert!(found.keys.is_empty() && wanted.is_empty());
-        found.add(&mut vec![version(20, b"b"), version(10, b"a")], &by_ts, 8, &mut wanted);
-        assert_eq!((found.keys.len(), found.before.len()), (1, 0));
-        assert_eq!(wanted, BTreeSet::from([0, 1]));
-        found.add(&mut vec![version(20, b"b"), version(5, b"old")], &by_ts, 8, &mut wanted);
-        assert_eq!(found.before.get(b"k".as_slice()).map(Vec::as_slice), Some(b"old".as_slice()));
-        assert!(!found.others);
-        found.add(&mut vec![version(40, b"new"), version(20, b"b")], &by_ts, 8, &mut wanted);
-        assert!(found.others);
+        let mut finding = Finding {
+            keys: KeyFilter::new(10, 0),
+            before: Sorter::new(SortOptions {
+                dir: folder.path().to_owned(),
+                name: "before".to_owned(),
+                memory: 1 << 16,
+                disk_quota: None,
+            }),
+            others: false,
+            wanted: BTreeSet::new(),
+            by_ts: &by_ts,
+            first_commit_ts: 8,
+            failure: None,
+        };
+        finding.add(&mut vec![version(30, b""), version(10, b"a")]);
+        assert!(finding.keys.len == 0 && finding.wanted.is_empty());
+        finding.add(&mut vec![version(20, b"b"), version(10, b"a")]);
+        assert!(finding.keys.len == 1 && finding.before.memory() == 0);
+        assert_eq!(finding.wanted, BTreeSet::from([0, 1]));
+        finding.add(&mut vec![version(20, b"b"), version(5, b"old")]);
+        assert!(finding.before.memory() > 0 && !finding.others);
+        finding.add(&mut vec![version(40, b"new"), version(20, b"b")]);
+        assert!(finding.others && finding.failure.is_none());
     }
 }

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use th_cluster::{IngestMode, IngestOptions, PairBuffer};
 use th_codec::Checksum;
 use th_codec::keys::{KeyParts, decode_key};
-use th_connect::{SortDir, fault};
+use th_connect::fault;
 use th_errors::{Code, Fault};
 use th_job::index_name;
-use th_ledger::{Conflict, Ledger, Pairs};
+use th_ledger::{Conflict, ConflictStrategy, Ledger, Pairs};
 use th_schema::Table;
 use th_sorter::{SortError, Sorted, merge};
 
+use super::entries::Entries;
+use super::room::{Marks, Room};
 use super::rows::Rows;
 use crate::Finalizer;
 
@@ -28,10 +30,12 @@ pub(super) struct Decided {
     pub(super) removed_rows: u64,
     /// The first conflict.
     pub(super) first: Option<Conflict>,
+    /// Entries in conflict to be recorded; none where no row may stay.
+    pub(super) entries: Entries,
     /// By the rows' numbers.
-    goes: Vec<bool>,
+    goes: Marks,
     pairs: Sorted,
-    sort_dir: SortDir,
+    room: Room,
 }
 
 /// Decides who goes and writes all conflicts to the ledger.
@@ -50,6 +54,7 @@ pub(super) async fn decide(
         parts: 0,
         open: Vec::new(),
         first: None,
+        entries: (finalizer.plan.conflict.strategy == ConflictStrategy::Replace).then(Entries::default),
     };
     tokio::task::spawn_blocking(move || decide_blocking(rows, report))
         .await
@@ -57,23 +62,22 @@ pub(super) async fn decide(
 }
 
 fn decide_blocking(rows: Rows, mut report: Report) -> Result<Decided, Fault> {
-    let Rows { places, to_decide, to_delete, before, sort_dir } = rows;
-    let (mut conflicts, mut goes) = (vec![false; places.len()], vec![false; places.len()]);
-    let mark = |marks: &mut Vec<bool>, row: u64| {
-        if let Some(mark) = usize::try_from(row).ok().and_then(|row| marks.get_mut(row)) {
-            *mark = true;
-        }
-    };
-    let mut merged = merge(vec![to_decide]).map_err(|error| fault::of_sort(&error))?;
+    let Rows { places, pairs, before, room } = rows;
+    let (mut conflicts, mut goes) = (Marks::new(places.len()), Marks::new(places.len()));
+    let mut merged = merge(vec![pairs.clone()]).map_err(|error| fault::of_sort(&error))?;
     loop {
         let mut failed = Ok(());
         let next = merged
             .next(|pair| {
-                mark(&mut conflicts, pair.first);
-                mark(&mut conflicts, pair.second);
-                mark(&mut goes, pair.second);
+                conflicts.set(pair.first);
+                conflicts.set(pair.second);
+                goes.set(pair.second);
+                if let Some(entries) = &mut report.entries {
+                    entries.add(pair.key, pair.first_value, pair.second_value);
+                }
                 if failed.is_ok() {
-                    failed = report.add(pair.key, || (places.text(pair.first).0, places.text(pair.second)));
+                    failed =
+                        report.add(pair.key, || Ok((places.text(pair.first)?, places.text(pair.second)?)));
                 }
             })
             .map_err(|error| fault::of_sort(&error))?;
@@ -83,14 +87,14 @@ fn decide_blocking(rows: Rows, mut report: Report) -> Result<Decided, Fault> {
         }
     }
     report.flush()?;
-    let count = |marks: &[bool]| marks.iter().filter(|&&mark| mark).count() as u64;
     Ok(Decided {
-        conflicting: count(&conflicts),
-        removed_rows: count(goes.get(..before).unwrap_or(&goes)),
+        conflicting: conflicts.count(places.len()),
+        removed_rows: goes.count(before),
         first: report.first,
+        entries: report.entries.unwrap_or_default(),
         goes,
-        pairs: to_delete,
-        sort_dir,
+        pairs,
+        room,
     })
 }
 
@@ -103,20 +107,25 @@ struct Report {
     parts: u32,
     open: Vec<Conflict>,
     first: Option<Conflict>,
+    entries: Option<Entries>,
 }
 
 impl Report {
-    fn add(&mut self, key: &[u8], places: impl FnOnce() -> (String, (String, u64))) -> Result<(), Fault> {
+    fn add(
+        &mut self,
+        key: &[u8],
+        places: impl FnOnce() -> Result<((String, u64), (String, u64)), Fault>,
+    ) -> Result<(), Fault> {
         // Two rows with one handle have equal keys in plain indexes, too, which says nothing more.
         if let Ok(KeyParts::Index { index_id, .. }) = decode_key(key)
             && self.table.info.indexes.iter().any(|index| index.id == index_id && !index.is_unique)
         {
             return Ok(());
         }
-        let (first, (second, second_offset)) = places();
+        let ((first, first_offset), (second, second_offset)) = places()?;
         let key_text = key.iter().map(|byte| format!("{byte:02x}")).collect();
         let index = index_name(&self.table, key);
-        let conflict = Conflict { index, key: key_text, first, second, second_offset };
+        let conflict = Conflict { index, key: key_text, first, first_offset, second, second_offset };
         self.first.get_or_insert_with(|| conflict.clone());
         self.open.push(conflict);
         if self.open.len() >= CONFLICTS_A_PART { self.flush() } else { Ok(()) }
@@ -159,9 +168,8 @@ pub(super) async fn delete(finalizer: &Finalizer<'_>, decided: Decided) -> Resul
 
 /// Hands over the keys to delete, in order, and sums up the pairs of the rows that go.
 fn doomed(decided: Decided, keys: &tokio::sync::mpsc::Sender<PairBuffer>) -> Result<Pairs, Fault> {
-    let Decided { goes, pairs, sort_dir, .. } = decided;
+    let Decided { goes, pairs, room, .. } = decided;
     let sort_fault = |error: SortError| fault::of_sort(&error);
-    let goes = |row: u64| usize::try_from(row).ok().and_then(|row| goes.get(row)).copied().unwrap_or(false);
     let mut removed = Checksum::default();
     let mut open = PairBuffer::new();
     let mut merged = merge(vec![pairs]).map_err(sort_fault)?;
@@ -169,7 +177,7 @@ fn doomed(decided: Decided, keys: &tokio::sync::mpsc::Sender<PairBuffer>) -> Res
         // All rows at a key but its first go.
         let next = merged.next(|pair| removed.update(pair.key, pair.second_value)).map_err(sort_fault)?;
         let Some((key, value, row)) = next else { break };
-        if !goes(row) {
+        if !goes.has(row) {
             continue;
         }
         removed.update(key, value);
@@ -182,6 +190,6 @@ fn doomed(decided: Decided, keys: &tokio::sync::mpsc::Sender<PairBuffer>) -> Res
         // A closed channel means that deleting failed, which is reported there.
         let _ = keys.blocking_send(open);
     }
-    drop(sort_dir);
+    drop(room);
     Ok(Pairs { crc64: removed.crc64, pairs: removed.pairs, bytes: removed.bytes })
 }

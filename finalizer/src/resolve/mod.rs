@@ -7,11 +7,15 @@
 //! A row stays if it is the first of the source at *every* key it has. Since the jobs' commit timestamps
 //! descend, what TiKV shows at a key is what its first row wrote: only pairs of rows that go must be deleted.
 //! All of it is a function of the dump, so whoever does it again, after a crash or beside another
-//! finalizer, deletes the same.
+//! finalizer, deletes the same. Memory is what is configured for sorting, however many rows there are: keys are in a
+//! filter, places in a file, pairs in sorters; what is left are two bits a row.
 
 mod before;
+mod entries;
+mod filter;
 mod keys;
 mod losers;
+mod room;
 mod rows;
 
 use std::sync::Arc;
@@ -22,6 +26,7 @@ use th_errors::{Code, Fault};
 use th_ledger::{ConflictStrategy, FORMAT, JobResult, PlannedTable, Resolution};
 use th_schema::Table;
 
+use self::room::Room;
 use crate::Finalizer;
 
 /// What came of looking for equal keys.
@@ -46,8 +51,9 @@ pub(crate) async fn resolve(
         return Ok(Resolved::Removed(done));
     }
     let policy = finalizer.plan.conflict;
-    let found = keys::find(finalizer, planned, table, results).await?;
-    if found.keys.is_empty() {
+    let room = Room::new(finalizer)?;
+    let found = keys::find(finalizer, &room, planned, table, results).await?;
+    if found.keys.len == 0 {
         return Ok(Resolved::Nothing);
     }
     if found.others {
@@ -56,22 +62,22 @@ pub(crate) async fn resolve(
         return Ok(Resolved::Refused(fault));
     }
     tracing::info!(
-        db = %planned.db, table = %planned.name, keys = found.keys.len(), jobs = found.jobs.len(),
+        db = %planned.db, table = %planned.name, keys = found.keys.len, jobs = found.jobs.len(),
         "looking for the rows of keys that several rows have"
     );
-    let rows = rows::collect(finalizer, planned, table, found).await?;
-    let decided = losers::decide(finalizer, number, table, rows).await?;
+    let rows = rows::collect(finalizer, room, planned, table, found).await?;
+    let mut decided = losers::decide(finalizer, number, table, rows).await?;
+    let Some(first) = decided.first.clone() else { return Ok(Resolved::Nothing) };
     let refused = |message: String| {
-        let mut found = Fault::new(Code::DuplicateKeys, message).of_table(&planned.db, &planned.name);
-        if let Some(first) = &decided.first {
-            found = found.at(&first.second);
-        }
-        Resolved::Refused(found)
+        let found = Fault::new(Code::DuplicateKeys, message).of_table(&planned.db, &planned.name);
+        Resolved::Refused(found.at(&first.second))
     };
     if decided.conflicting == 0 {
         return Ok(Resolved::Nothing);
     }
-    let Some(first) = &decided.first else { return Ok(Resolved::Nothing) };
+    if policy.strategy == ConflictStrategy::Replace {
+        std::mem::take(&mut decided.entries).write(finalizer, number, planned, table).await?;
+    }
     let named =
         format!("the same key of index {} is written by {} and {}", first.index, first.first, first.second);
     if policy.strategy == ConflictStrategy::Error {

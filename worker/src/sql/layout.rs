@@ -2,7 +2,7 @@
 
 use th_errors::{Code, Fault};
 use th_ledger::{ConflictStrategy, PlannedColumn, PlannedTable};
-use th_mysql::{Dialect, Verb, insert_head, push_value};
+use th_mysql::{Dialect, Parameters, Verb, insert_head, push_value};
 use th_row::Value;
 
 /// How the rows of a stretch of the source are written.
@@ -88,6 +88,36 @@ impl Layout {
         if plain { &self.insert } else { &self.usual }
     }
 
+    /// Number of values of a row that are written.
+    pub(super) fn width(&self) -> usize {
+        self.values.iter().flatten().count()
+    }
+
+    /// Appends a row's values; false if they cannot be bound and the row's text must be used.
+    pub(super) fn bind_row(&self, row: &[Value<'_>], out: &mut Parameters) -> bool {
+        let taken = row.iter().zip(&self.values).filter_map(|(value, bytes)| Some((value, (*bytes)?)));
+        taken.into_iter().all(|(value, bytes)| out.push(value, bytes))
+    }
+
+    /// The statement of so many rows with question marks for their values.
+    pub(super) fn prepared(&self, plain: bool, rows: usize) -> String {
+        let mut row = vec![b'('];
+        for number in 0..self.width() {
+            row.extend_from_slice(if number > 0 { b",?" } else { b"?" });
+        }
+        row.extend_from_slice(&self.constants);
+        row.push(b')');
+        // Constants are texts of the session's character set, and everything else is ASCII.
+        let row = String::from_utf8_lossy(&row);
+        let mut statement = String::with_capacity(self.head(plain).len() + rows * (row.len() + 1));
+        statement.push_str(self.head(plain));
+        for number in 0..rows {
+            statement.push_str(if number > 0 { "," } else { "" });
+            statement.push_str(&row);
+        }
+        statement
+    }
+
     /// Appends `(value,…)`.
     pub(super) fn push_row(&self, row: &[Value<'_>], dialect: Dialect, out: &mut Vec<u8>) {
         out.push(b'(');
@@ -146,8 +176,17 @@ mod tests {
             Layout::new(&table(), ConflictStrategy::Replace, DIALECT, listed.as_deref(), count, &constants);
         let made = made.map_err(|fault| fault.message)?;
         let values: Vec<Value<'_>> = (0..count as u64).map(Value::Uint).collect();
+        let (mut bound, mut marks) = (Parameters::default(), made.prepared(false, 1));
+        assert!(made.bind_row(&values, &mut bound));
+        assert_eq!((bound.len(), marks.matches('?').count()), (made.width(), made.width()));
         let mut text = made.head(false).as_bytes().to_vec();
         made.push_row(&values, DIALECT, &mut text);
+        // The same statement, but for its values.
+        for value in values.iter().zip(&made.values).filter_map(|(value, taken)| taken.and(Some(value))) {
+            let Value::Uint(number) = value else { continue };
+            marks = marks.replacen('?', &number.to_string(), 1);
+        }
+        assert_eq!(marks.as_bytes(), text);
         Ok(String::from_utf8_lossy(&text).into_owned())
     }
 

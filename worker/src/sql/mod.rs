@@ -12,7 +12,7 @@ mod read;
 mod write;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use th_cluster::{ImportLease, IngestStats};
@@ -21,17 +21,18 @@ use th_connect::fault;
 use th_dump::Store;
 use th_env::Env;
 use th_errors::{Code, Fault};
-use th_job::{Pieces, Proof};
+use th_job::Pieces;
 use th_ledger::{
-    Backend, Bases, FORMAT, Job, JobId, JobResult, Ledger, Pairs, Plan, PlannedTable, Reject, SqlPlan, Stage,
+    Backend, Bases, FORMAT, Job, JobId, JobResult, Ledger, LedgerError, Pairs, Plan, PlannedTable, Reject,
+    SqlPlan, Stage,
 };
-use th_mysql::{Books, Position, Progress, Server};
+use th_mysql::{Books, LeftOut, Position, Progress, Server, SqlError};
 use th_queue::Visibility;
 use th_row::Place;
 use tokio::sync::mpsc;
 
 use crate::progress::JobProgress;
-use crate::{Work, Worker};
+use crate::{Work, Worker, work};
 use read::{Batch, ReadTask};
 use write::{Writer, Written};
 
@@ -52,6 +53,10 @@ pub struct SqlImport {
     /// Most bytes and rows of a statement.
     batch_bytes: usize,
     batch_rows: usize,
+    /// Whether statements are prepared (`logical-import-prep-stmt`), as long as the server does.
+    prepares: AtomicBool,
+    /// Rows with a key that is there that a job records.
+    most_duplicates: u64,
 }
 
 impl SqlImport {
@@ -74,6 +79,10 @@ impl SqlImport {
             books: Books::new(&sql.books_schema, &sql.books),
             batch_bytes: usize::try_from(batch_bytes).unwrap_or(usize::MAX),
             batch_rows: usize::try_from(importer.logical_import_batch_rows).unwrap_or(usize::MAX).max(1),
+            prepares: AtomicBool::new(importer.logical_import_prep_stmt),
+            most_duplicates: u64::try_from(config.conflict.max_record_rows)
+                .unwrap_or(0)
+                .min(write::MOST_REJECTS),
             env,
             plan,
             sql,
@@ -81,6 +90,18 @@ impl SqlImport {
             source,
             server,
         })
+    }
+
+    /// Whether statements are to be prepared.
+    fn prepares(&self) -> bool {
+        self.prepares.load(Ordering::Relaxed)
+    }
+
+    /// The server prepares no more: SQL text says the same.
+    fn prepare_no_more(&self, error: &SqlError) {
+        if self.prepares.swap(false, Ordering::Relaxed) {
+            tracing::warn!(%error, "the server does not prepare a statement; rows are written as text from here on");
+        }
     }
 
     fn table(&self, job: &Job) -> Result<&PlannedTable, Fault> {
@@ -169,22 +190,28 @@ impl Work for SqlImport {
             progress.take_back();
         }
         let (noted, retries) = written?;
-        let rejects =
+        let left_out =
             import.books.left_out(&import.server, id.0).await.map_err(|error| fault::of_sql(&error))?;
-        if !rejects.is_empty() {
-            let positions: Vec<Position> = rejects.iter().map(|row| row.at).collect();
+        if !left_out.is_empty() {
+            let positions: Vec<Position> = left_out.iter().map(|row| row.at).collect();
             let places = import.places(&job, &positions).await;
-            let rejects: Vec<Reject> = rejects
-                .into_iter()
-                .zip(places)
-                .map(|(row, place)| Reject {
-                    place: place.to_string(),
-                    reason: row.reason,
-                    end: place.offset + row.source.len() as u64,
-                    row: row.source,
-                })
-                .collect();
-            import.ledger.write_rejects(id, &rejects).await.map_err(|error| fault::of_ledger(&error))?;
+            let (mut rejects, mut duplicates) = (Vec::new(), Vec::new());
+            for (LeftOut { at: _, end, duplicate, reason, source: row }, place) in
+                left_out.into_iter().zip(places)
+            {
+                let list = if duplicate { &mut duplicates } else { &mut rejects };
+                list.push(Reject { place: place.to_string(), reason, row, end });
+            }
+            let written = async {
+                if !rejects.is_empty() {
+                    import.ledger.write_rejects(id, &rejects).await?;
+                }
+                if !duplicates.is_empty() {
+                    import.ledger.write_duplicates(id, &duplicates).await?;
+                }
+                Ok(())
+            };
+            written.await.map_err(|error: LedgerError| fault::of_ledger(&error))?;
         }
         Ok(JobResult {
             format: FORMAT,
@@ -217,20 +244,8 @@ async fn write_job(
     let end = Position { chunk: job.chunks.len() as u32, offset: 0 };
     let mut noted = import.noted(job.job).await?;
     let mut pieces = Pieces::of(&import.ledger, &import.plan, job).await?;
-    let alive = || {
-        progress.encoded(0, 0, 0);
-        worker.stop.check()
-    };
-    let proof = Proof {
-        env: &import.env,
-        ledger: &import.ledger,
-        source: &import.source,
-        plan: &import.plan,
-        // Whoever has the piece before takes longer to write it than it takes to read it.
-        patience: Duration::ZERO,
-        alive: &alive,
-    };
-    pieces.settle(&proof).await?;
+    // Whoever has the piece before takes longer to write it than it takes to read it.
+    work::settle(worker, &import.source, progress, &mut pieces, Duration::ZERO).await?;
     let pieces = Arc::new(pieces);
     let mut retries = 0;
     while noted.at < end {

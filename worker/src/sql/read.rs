@@ -6,7 +6,7 @@ use th_connect::fault;
 use th_errors::{Code, Fault};
 use th_job::{Found, Pieces};
 use th_ledger::{Chunk, Job, PlannedTable};
-use th_mysql::Position;
+use th_mysql::{MOST_PARAMETERS, Parameters, Position};
 use tokio::sync::mpsc;
 
 use super::SqlImport;
@@ -21,6 +21,8 @@ pub(super) struct Batch {
     pub(super) text: Vec<u8>,
     /// The rows, in order.
     pub(super) rows: Vec<Row>,
+    /// Their values, if they are to be bound and can be.
+    pub(super) bound: Option<Parameters>,
     /// Where the next row begins.
     pub(super) end: Position,
     /// Bytes of the stored objects that were read for it.
@@ -35,11 +37,13 @@ pub(super) struct Row {
     pub(super) end: usize,
     /// Where it stands in the source.
     pub(super) at: Position,
+    /// Where the next row stands, in the same file.
+    pub(super) next: u64,
 }
 
 impl Batch {
     fn new(end: Position) -> Self {
-        Self { layout: None, text: Vec::new(), rows: Vec::new(), end, source_bytes: 0 }
+        Self { layout: None, text: Vec::new(), rows: Vec::new(), bound: None, end, source_bytes: 0 }
     }
 }
 
@@ -70,7 +74,7 @@ impl From<Fault> for Stop {
 
 /// Reads what is left of a job.
 pub(super) fn run(task: &ReadTask) {
-    let mut reading = Reading { task, batch: Batch::new(task.from) };
+    let mut reading = Reading { task, batch: Batch::new(task.from), shape: 0 };
     if let Err(Stop::Fault(fault)) = reading.job() {
         // If nobody wants it, nobody needs the reason.
         let _ = task.batches.blocking_send(Err(fault));
@@ -80,6 +84,8 @@ pub(super) fn run(task: &ReadTask) {
 struct Reading<'a> {
     task: &'a ReadTask,
     batch: Batch,
+    /// Rows of a prepared statement, a power of two that their bytes leave room for; 0 as long as it is not known.
+    shape: usize,
 }
 
 impl Reading<'_> {
@@ -137,14 +143,21 @@ impl Reading<'_> {
                     Ok(made) if self.batch.layout.as_deref() == Some(&made) => {
                         layout.clone_from(&self.batch.layout);
                     }
-                    Ok(made) => layout = Some(Arc::new(made)),
+                    Ok(made) => {
+                        layout = Some(Arc::new(made));
+                        self.shape = 0;
+                    }
                     Err(found) => return Err(of_table(found.at(reader.place(at))).into()),
                 }
             }
             let Some(used) = &layout else { continue };
             if self.batch.layout.as_ref().is_some_and(|open| !Arc::ptr_eq(open, used))
                 || self.batch.rows.len() >= import.batch_rows
+                || self.is_whole()
             {
+                if self.batch.rows.len() == import.batch_rows {
+                    self.shape = import.batch_rows.min(MOST_PARAMETERS / used.width().max(1));
+                }
                 self.send()?;
             }
             let batch = &mut self.batch;
@@ -161,9 +174,14 @@ impl Reading<'_> {
                 );
                 return Err(of_table(Fault::new(Code::BadValue, message).at(reader.place(at))).into());
             }
+            let mut values = import.prepares().then(Parameters::default);
+            if values.as_mut().is_some_and(|values| !used.bind_row(row.values, values)) {
+                values = None;
+            }
             let bytes = reader.bytes_read();
             if before > 0 && batch.text.len() + used.head(false).len() > import.batch_bytes {
-                // The row begins the next batch.
+                // The row begins the next batch, and there is not room for more rows.
+                self.shape = shape_of(batch.rows.len(), used.width());
                 let text = batch.text.split_off(start);
                 batch.text.truncate(before);
                 self.send()?;
@@ -172,6 +190,7 @@ impl Reading<'_> {
             } else {
                 self.push(used, start, number, at, end);
             }
+            self.bind(values);
             self.batch.source_bytes += bytes - counted;
             counted = bytes;
         }
@@ -184,13 +203,49 @@ impl Reading<'_> {
     fn push(&mut self, layout: &Arc<Layout>, start: usize, chunk: u32, offset: u64, next: u64) {
         let batch = &mut self.batch;
         batch.layout.get_or_insert_with(|| Arc::clone(layout));
-        batch.rows.push(Row { start, end: batch.text.len(), at: Position { chunk, offset } });
+        batch.rows.push(Row { start, end: batch.text.len(), at: Position { chunk, offset }, next });
         batch.end = Position { chunk, offset: next };
+    }
+
+    /// Keeps the values of the row that was pushed last. A batch has those of all its rows or none.
+    fn bind(&mut self, values: Option<Parameters>) {
+        let batch = &mut self.batch;
+        match (values, &mut batch.bound) {
+            (Some(values), None) if batch.rows.len() == 1 => batch.bound = Some(values),
+            (Some(values), Some(bound)) => bound.append(values),
+            (_, bound) => *bound = None,
+        }
+    }
+
+    /// Whether the batch is as large as a prepared statement.
+    fn is_whole(&self) -> bool {
+        self.shape > 0 && self.batch.bound.is_some() && self.batch.rows.len() == self.shape
     }
 
     fn send(&mut self) -> Result<(), Stop> {
         let next = Batch::new(self.batch.end);
-        let batch = std::mem::replace(&mut self.batch, next);
+        let is_whole = self.is_whole();
+        let mut batch = std::mem::replace(&mut self.batch, next);
+        // A statement that is met once is not worth preparing.
+        batch.bound = batch.bound.filter(|_| is_whole);
         self.task.batches.blocking_send(Ok(batch)).map_err(|_| Stop::Unwanted)
+    }
+}
+
+/// Rows of a prepared statement where `rows` of `width` values were as many as there was room for: fewer, so that most
+/// of the next batches are as large, and a power of two, so that there are few such statements.
+fn shape_of(rows: usize, width: usize) -> usize {
+    let most = (rows - rows / 8).min(MOST_PARAMETERS / width.max(1));
+    most.checked_ilog2().map_or(0, |log| 1 << log)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statements_have_few_shapes_and_no_more_parameters_than_can_be_numbered() {
+        assert_eq!([1, 2, 100, 150, 1000].map(|rows| shape_of(rows, 3)), [1, 2, 64, 128, 512]);
+        assert_eq!((shape_of(60_000, 4), shape_of(0, 4), shape_of(8, 0)), (8192, 0, 4));
     }
 }

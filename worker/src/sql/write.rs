@@ -10,7 +10,7 @@ use std::time::Duration;
 use th_connect::fault;
 use th_env::Step;
 use th_errors::{Code, Fault};
-use th_ledger::{ConflictStrategy, Job, PlannedTable};
+use th_ledger::{ConflictStrategy, Job, PlannedTable, Reject};
 use th_mysql::{Class, Connection, LeftOut, Position, Progress, SqlError};
 use th_row::Place;
 
@@ -22,8 +22,8 @@ use super::read::{Batch, Row};
 const ATTEMPTS: u32 = 10;
 /// Tries after which an error without a name is taken to be about a row.
 const UNKNOWN_ATTEMPTS: u32 = 3;
-/// Rejected rows that a job records; further ones are only counted.
-const MOST_REJECTS: u64 = 10_000;
+/// Rejected rows that a job records, and as many with a key that is there; further ones are only counted.
+pub(super) const MOST_REJECTS: u64 = 10_000;
 /// Bytes of a rejected row that are recorded.
 const REJECT_BYTES: usize = 4096;
 
@@ -40,7 +40,7 @@ pub(super) enum Written {
 enum Stop {
     /// The same may succeed later.
     Again(SqlError),
-    /// INSERT IGNORE bent values; INSERT tells what is wrong with them.
+    /// INSERT IGNORE bent values or left rows out; INSERT tells what is wrong with them.
     Plainly,
     /// The import fails.
     Fault(Fault),
@@ -190,13 +190,29 @@ impl<'a> Writer<'a> {
     ) -> Result<(), Stop> {
         let mut parts: Vec<Range<usize>> = std::iter::once(0..batch.rows.len()).collect();
         let mut statement = Vec::new();
+        let import_most = self.import.most_duplicates;
         while let Some(part) = parts.pop() {
             let Some(rows) = batch.rows.get(part.clone()) else { continue };
             let (Some(first), Some(last)) = (rows.first(), rows.last()) else { continue };
+            let prepared = match &batch.bound {
+                Some(bound) if rows.len() == batch.rows.len() && self.import.prepares() => {
+                    let statement = layout.prepared(way.plainly, rows.len());
+                    Some(connection.run_prepared(&statement, bound).await)
+                }
+                _ => None,
+            };
             statement.clear();
             statement.extend_from_slice(layout.head(way.plainly).as_bytes());
             statement.extend_from_slice(batch.text.get(first.start..last.end).unwrap_or_default());
-            let error = match connection.run(&statement).await {
+            let done = match prepared {
+                Some(Err(error)) if error.is_about_preparing() => {
+                    self.import.prepare_no_more(&error);
+                    connection.run(&statement).await
+                }
+                Some(done) => done,
+                None => connection.run(&statement).await,
+            };
+            let error = match done {
                 Ok(done) => {
                     self.count(rows.len() as u64, done, way, tally)?;
                     continue;
@@ -222,10 +238,17 @@ impl<'a> Writer<'a> {
                 {
                     tally.ignored += 1;
                     tally.conflicts += 1;
+                    if self.noted.conflicts + tally.conflicts <= import_most {
+                        tally.left_out.push(left_out(batch, *first, &error, true));
+                    }
                 }
                 Class::Value => self.reject(batch, *first, &error, tally).await?,
                 Class::Duplicate | Class::Other => {
-                    return Err(Stop::Fault(self.fault_at(&error, *first).await));
+                    let found = self.fault_at(&error, *first).await;
+                    if class == Class::Duplicate {
+                        self.record_once(batch, *first, &found).await;
+                    }
+                    return Err(Stop::Fault(found));
                 }
             }
         }
@@ -245,6 +268,10 @@ impl<'a> Writer<'a> {
                 if u64::from(done.warnings) != ignored.min(u64::from(u16::MAX)) {
                     return Err(Stop::Plainly);
                 }
+                // As long as they are recorded one must know which they are.
+                if ignored > 0 && self.noted.conflicts + tally.conflicts < self.import.most_duplicates {
+                    return Err(Stop::Plainly);
+                }
                 tally.ignored += ignored;
                 tally.conflicts += ignored;
             }
@@ -259,15 +286,22 @@ impl<'a> Writer<'a> {
         }
         tally.rejected += 1;
         if self.noted.rejected + tally.rejected <= MOST_REJECTS {
-            let text = batch.text.get(row.start..row.end).unwrap_or_default();
-            let text = text.get(..REJECT_BYTES).unwrap_or(text);
-            tally.left_out.push(LeftOut {
-                at: row.at,
-                reason: error.to_string(),
-                source: String::from_utf8_lossy(text).into_owned(),
-            });
+            tally.left_out.push(left_out(batch, row, error, false));
         }
         Ok(())
+    }
+
+    /// Leaves the row that ends the job for its key in the ledger.
+    async fn record_once(&self, batch: &Batch, row: Row, found: &Fault) {
+        let reject = Reject {
+            place: found.place.clone().unwrap_or_default(),
+            reason: found.message.clone(),
+            row: text_of(batch, row),
+            end: row.next,
+        };
+        if let Err(error) = self.import.ledger.write_duplicates(self.job.job, &[reject]).await {
+            tracing::warn!(job = %self.job.job, %error, "a row with a key that is there is not recorded");
+        }
     }
 
     async fn check_conflicts(&self, batches: &[Batch], conflicts: u64) -> Result<(), Stop> {
@@ -298,6 +332,17 @@ impl<'a> Writer<'a> {
         let places = self.import.places(self.job, &[row.at]).await;
         places.into_iter().next().unwrap_or_else(|| Place::at_offset("".into(), row.at.offset))
     }
+}
+
+/// A row that is not written.
+fn left_out(batch: &Batch, row: Row, error: &SqlError, duplicate: bool) -> LeftOut {
+    LeftOut { at: row.at, end: row.next, duplicate, reason: error.to_string(), source: text_of(batch, row) }
+}
+
+/// The beginning of a row's text.
+fn text_of(batch: &Batch, row: Row) -> String {
+    let text = batch.text.get(row.start..row.end).unwrap_or_default();
+    String::from_utf8_lossy(text.get(..REJECT_BYTES).unwrap_or(text)).into_owned()
 }
 
 /// The fault of an import whose rows meet more equal keys than they may.

@@ -29,6 +29,58 @@ impl Found {
         }
     }
 
+    /// The same; that it has not failed is said.
+    fn failed_or_say(&self) -> Option<&Failed> {
+        let failed = self.failed();
+        if failed.is_none() {
+            println!("not failed\t{}", self.id);
+        }
+        failed
+    }
+
+    /// Takes its errors back, those of some tables or all.
+    async fn reopen(&self, which: &Which, failed: &Failed) -> Result<(), Fault> {
+        let jobs: Option<Vec<Range<u32>>> = (*which != Which::All).then(|| {
+            let wanted = self.tables().iter().filter(|table| which.has(&table.db, &table.name));
+            wanted.map(|table| table.jobs.clone()).collect()
+        });
+        for fault in &failed.faults {
+            println!("ignored\t{}\t{}\t{}", self.id, fault.code, fault.message);
+        }
+        let failures = self.ledger.reopen(jobs.as_deref()).await.map_err(|error| fault::of_ledger(&error))?;
+        println!(
+            "reopened\t{}\t{failures} failed jobs; go on with `thunderhead import --import-id {}`",
+            self.id, self.id
+        );
+        Ok(())
+    }
+
+    /// The tables that are not known to be good, which must be its own.
+    fn tables_to_drop(&self, failed: &Failed) -> Result<Vec<&PlannedTable>, Fault> {
+        let is_good = |table: &&PlannedTable| {
+            let mut reports = failed.tables.iter();
+            reports.any(|report| {
+                report.db == table.db && report.name == table.name && report.verdict == "verified"
+            })
+        };
+        let bad: Vec<&PlannedTable> = self.tables().iter().filter(|table| !is_good(table)).collect();
+        // An import into tables that held rows, or may have: they are not ours to drop.
+        let shared = bad.iter().find(|table| table.before.pairs > 0);
+        let by_sql = self.plan.as_ref().is_some_and(|plan| plan.backend != Backend::Local);
+        if shared.is_some() || by_sql {
+            let why = shared.map_or_else(
+                || "rows were written by SQL, beside those that were there".to_owned(),
+                |table| format!("`{}`.`{}` held rows before the import", table.db, table.name),
+            );
+            let advice = "remove what it wrote by hand, then use -checkpoint-remove";
+            return Err(Fault::new(
+                Code::LedgerConflict,
+                format!("the tables of {} are not dropped: {why}; {advice}", self.id),
+            ));
+        }
+        Ok(bad)
+    }
+
     fn tables(&self) -> &[PlannedTable] {
         self.plan.as_ref().map_or(&[], |plan| &plan.tables)
     }
@@ -112,34 +164,64 @@ pub(super) async fn find(config: &Config, import_id: Option<&str>) -> Result<Vec
     Ok(all)
 }
 
-/// Those that have the tables; none is an error.
-async fn find_with(config: &Config, import_id: Option<&str>, which: &Which) -> Result<Vec<Found>, Fault> {
-    let mut found = find(config, import_id).await?;
-    found.retain(|import| import.has(which));
-    match (found.is_empty(), which) {
-        (true, Which::Table(db, table)) => {
-            Err(Fault::new(Code::BadConfig, format!("no import of the ledger has a table `{db}`.`{table}`")))
-        }
-        _ => Ok(found),
-    }
+/// What a verb about imports is asked to do.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) config: &'a Config,
+    pub(super) env: &'a Env,
+    pub(super) import_id: Option<&'a str>,
+    pub(super) which: &'a Which,
 }
 
-/// `-checkpoint-remove`: the next import begins anew.
-pub(super) async fn remove(
-    config: &Config,
-    env: &Env,
-    import_id: Option<&str>,
-    which: &Which,
-) -> Result<(), Fault> {
-    let found = find_with(config, import_id, which).await?;
-    for import in &found {
-        import.must_be_whole(which, "checkpoint-remove")?;
-        import.must_be_idle(env).await?;
+impl Asked<'_> {
+    /// The imports that have the tables; none is an error.
+    async fn found(&self) -> Result<Vec<Found>, Fault> {
+        let mut found = find(self.config, self.import_id).await?;
+        found.retain(|import| import.has(self.which));
+        match (found.is_empty(), self.which) {
+            (true, Which::Table(db, table)) => Err(Fault::new(
+                Code::BadConfig,
+                format!("no import of the ledger has a table `{db}`.`{table}`"),
+            )),
+            _ => Ok(found),
+        }
     }
-    for import in &found {
-        forget(config, env, import).await?;
+
+    /// `-checkpoint-remove`: the next import begins anew.
+    pub(super) async fn remove(self) -> Result<(), Fault> {
+        let found = self.found().await?;
+        for import in &found {
+            import.must_be_whole(self.which, "checkpoint-remove")?;
+            import.must_be_idle(self.env).await?;
+        }
+        for import in &found {
+            forget(self.config, self.env, import).await?;
+        }
+        Ok(())
     }
-    Ok(())
+
+    /// `-checkpoint-error-ignore`: a failed import goes on where it was, as far as its errors let it.
+    pub(super) async fn ignore_errors(self) -> Result<(), Fault> {
+        for import in self.found().await? {
+            import.must_be_idle(self.env).await?;
+            if let Some(failed) = import.failed_or_say() {
+                import.reopen(self.which, failed).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// `-checkpoint-error-destroy`: the tables of a failed import go, and so does the import.
+    pub(super) async fn destroy(self) -> Result<(), Fault> {
+        for import in self.found().await? {
+            let Some(failed) = import.failed_or_say() else { continue };
+            import.must_be_whole(self.which, "checkpoint-error-destroy")?;
+            let bad = import.tables_to_drop(failed)?;
+            drop_tables(self.config, self.env, &import, &bad).await?;
+            forget(self.config, self.env, &import).await?;
+        }
+        Ok(())
+    }
 }
 
 async fn forget(config: &Config, env: &Env, import: &Found) -> Result<(), Fault> {
@@ -162,76 +244,6 @@ async fn forget(config: &Config, env: &Env, import: &Found) -> Result<(), Fault>
     }
     let objects = import.ledger.remove().await.map_err(|error| fault::of_ledger(&error))?;
     println!("removed\t{}\t{objects} objects", import.id);
-    Ok(())
-}
-
-/// `-checkpoint-error-ignore`: a failed import goes on where it was, as far as its errors let it.
-pub(super) async fn ignore_errors(
-    config: &Config,
-    env: &Env,
-    import_id: Option<&str>,
-    which: &Which,
-) -> Result<(), Fault> {
-    for import in find_with(config, import_id, which).await? {
-        import.must_be_idle(env).await?;
-        let Some(failed) = import.failed() else {
-            println!("not failed\t{}", import.id);
-            continue;
-        };
-        let jobs: Option<Vec<Range<u32>>> = (*which != Which::All).then(|| {
-            let wanted = import.tables().iter().filter(|table| which.has(&table.db, &table.name));
-            wanted.map(|table| table.jobs.clone()).collect()
-        });
-        for fault in &failed.faults {
-            println!("ignored\t{}\t{}\t{}", import.id, fault.code, fault.message);
-        }
-        let failures =
-            import.ledger.reopen(jobs.as_deref()).await.map_err(|error| fault::of_ledger(&error))?;
-        println!(
-            "reopened\t{}\t{failures} failed jobs; go on with `thunderhead import --import-id {}`",
-            import.id, import.id
-        );
-    }
-    Ok(())
-}
-
-/// `-checkpoint-error-destroy`: the tables of a failed import go, and so does the import.
-pub(super) async fn destroy(
-    config: &Config,
-    env: &Env,
-    import_id: Option<&str>,
-    which: &Which,
-) -> Result<(), Fault> {
-    for import in find_with(config, import_id, which).await? {
-        let Some(failed) = import.failed() else {
-            println!("not failed\t{}", import.id);
-            continue;
-        };
-        import.must_be_whole(which, "checkpoint-error-destroy")?;
-        let is_good = |table: &&PlannedTable| {
-            let mut reports = failed.tables.iter();
-            reports.any(|report| {
-                report.db == table.db && report.name == table.name && report.verdict == "verified"
-            })
-        };
-        let bad: Vec<&PlannedTable> = import.tables().iter().filter(|table| !is_good(table)).collect();
-        // An import into tables that held rows, or may have: they are not ours to drop.
-        let shared = bad.iter().find(|table| table.before.pairs > 0);
-        let by_sql = import.plan.as_ref().is_some_and(|plan| plan.backend != Backend::Local);
-        if shared.is_some() || by_sql {
-            let why = shared.map_or_else(
-                || "rows were written by SQL, beside those that were there".to_owned(),
-                |table| format!("`{}`.`{}` held rows before the import", table.db, table.name),
-            );
-            let advice = "remove what it wrote by hand, then use -checkpoint-remove";
-            return Err(Fault::new(
-                Code::LedgerConflict,
-                format!("the tables of {} are not dropped: {why}; {advice}", import.id),
-            ));
-        }
-        drop_tables(config, env, &import, &bad).await?;
-        forget(config, env, &import).await?;
-    }
     Ok(())
 }
 

@@ -88,24 +88,7 @@ fn bad_name(text: &str) -> Fault {
 
 /// A name at the beginning, and what follows.
 fn name(text: &str) -> Option<(String, &str)> {
-    let Some(quoted) = text.strip_prefix('`') else {
-        let end = text.find('.').unwrap_or(text.len());
-        return Some((text.get(..end)?.to_owned(), text.get(end..)?));
-    };
-    let mut out = String::new();
-    let mut rest = quoted;
-    loop {
-        let end = rest.find('`')?;
-        out.push_str(rest.get(..end)?);
-        rest = rest.get(end + 1..)?;
-        match rest.strip_prefix('`') {
-            Some(after) => {
-                out.push('`');
-                rest = after;
-            }
-            None => return Some((out, rest)),
-        }
-    }
+    th_checks::leading_name(text, |c| c == '.')
 }
 
 /// The verb of a command line and the flags that configure it. Of several verbs the first in Lightning's order
@@ -191,13 +174,14 @@ async fn run(verb: Verb, flags: Flags, env: Env) -> Result<(), Fault> {
         config.thunderhead.ledger = default_ledger();
     }
     let import_id = flags.import_id.as_deref();
+    let asked = |which| checkpoint::Asked { config: &config, env: &env, import_id, which };
     match verb {
         Verb::Compact => stores::compact(&config, &env).await,
         Verb::SwitchMode(mode) => stores::switch_mode(&config, &env, &mode).await,
         Verb::FetchMode => stores::fetch_mode(&config, &env).await,
-        Verb::Remove(which) => checkpoint::remove(&config, &env, import_id, &which).await,
-        Verb::ErrorIgnore(which) => checkpoint::ignore_errors(&config, &env, import_id, &which).await,
-        Verb::ErrorDestroy(which) => checkpoint::destroy(&config, &env, import_id, &which).await,
+        Verb::Remove(which) => asked(&which).remove().await,
+        Verb::ErrorIgnore(which) => asked(&which).ignore_errors().await,
+        Verb::ErrorDestroy(which) => asked(&which).destroy().await,
         Verb::Dump(folder) => dump::dump(&config, import_id, std::path::Path::new(&folder)).await,
         Verb::CheckLocalStorage => {
             let left = th_connect::dead_sort_dirs(&config);

@@ -25,7 +25,7 @@ pub struct Version {
 impl Tikv {
     /// Calls `found` with every version of every key in `[start, end)` that has more than one version after
     /// `min_commit_ts`, keys ascending, versions newest first. A region that changes while it is read is read again
-    /// from the last whole key on.
+    /// from the last whole key on. In memory are one answer and one key's versions at a time.
     pub async fn duplicates(
         &self,
         start: &[u8],
@@ -47,12 +47,19 @@ impl Tikv {
                     ClusterError::protocol("pd", format!("border {} is no encoded key", keys::hex(border)))
                 })?
             };
-            let mut versions: Vec<Version> = Vec::new();
-            let result =
-                self.duplicates_of_region(&region, &from, &to, min_commit_ts, key_only, &mut versions).await;
+            // The versions of the last key that was met: they may be incomplete.
+            let mut held: Vec<Version> = Vec::new();
+            let result = self
+                .duplicates_of_region(&region, (&from, &to), min_commit_ts, key_only, |version| {
+                    if held.last().is_some_and(|last| last.key != version.key) {
+                        held.drain(..).for_each(&mut found);
+                    }
+                    held.push(version);
+                })
+                .await;
             let refusal = match result {
                 Ok(()) => {
-                    versions.into_iter().for_each(&mut found);
+                    held.into_iter().for_each(&mut found);
                     if last {
                         return Ok(());
                     }
@@ -64,10 +71,8 @@ impl Tikv {
             if matches!(refusal.step, NextStep::GiveUp(_)) || attempt >= ATTEMPTS {
                 return Err(refusal.into_error());
             }
-            // The last key's versions may be incomplete; the keys before it are not.
-            if let Some(resume) = versions.last().map(|version| version.key.clone()) {
-                versions.into_iter().filter(|version| version.key != resume).for_each(&mut found);
-                from = resume;
+            if let Some(resume) = held.pop() {
+                from = resume.key;
             }
             tracing::warn!(
                 error = refusal.name,
@@ -86,11 +91,10 @@ impl Tikv {
     async fn duplicates_of_region(
         &self,
         region: &RegionInfo,
-        start: &[u8],
-        end: &[u8],
+        (start, end): (&[u8], &[u8]),
         min_commit_ts: u64,
         key_only: bool,
-        versions: &mut Vec<Version>,
+        mut met: impl FnMut(Version),
     ) -> Result<(), Diagnosis> {
         let (leader, store) = self.leader_of(region).await?;
         let request = import_sstpb::DuplicateDetectRequest {
@@ -113,11 +117,9 @@ impl Tikv {
             if let Some(error) = &answer.key_error {
                 return Err(diagnosis::of_import_error(&store.import_address, error));
             }
-            versions.extend(answer.pairs.into_iter().map(|pair| Version {
-                key: pair.key,
-                value: pair.value,
-                commit_ts: pair.commit_ts,
-            }));
+            for pair in answer.pairs {
+                met(Version { key: pair.key, value: pair.value, commit_ts: pair.commit_ts });
+            }
         }
     }
 

@@ -3,9 +3,11 @@
 //! Processor time, not the clock, is what a busy machine leaves comparable; every figure comes from the operating
 //! system's books of a process (`/proc`), so the playground's part never counts as the importer's.
 
+mod conflicts;
 mod import;
 mod ledger;
 mod process;
+mod sql;
 mod workers;
 
 use std::path::{Path, PathBuf};
@@ -19,8 +21,12 @@ use crate::dev::generate::{self, Format, GenerateArgs, Table};
 pub enum FiguresCommand {
     /// One import: wall clock, processor time, memory, bytes written to the sort folder
     Import(import::ImportFigures),
+    /// Imports in which very many rows have equal keys: does the memory grow with them?
+    Conflicts(conflicts::ConflictsFigures),
     /// The same import by 1, 2, 4, 8 worker processes: is the work the same?
     Workers(workers::WorkersFigures),
+    /// By SQL: a server's own client, text, prepared statements
+    Sql(sql::SqlFigures),
     /// Finalizer and status with a plan of very many jobs
     Ledger(ledger::LedgerFigures),
 }
@@ -29,7 +35,9 @@ pub enum FiguresCommand {
 pub(crate) fn run(command: &FiguresCommand) -> anyhow::Result<()> {
     match command {
         FiguresCommand::Import(args) => import::run(args),
+        FiguresCommand::Conflicts(args) => conflicts::run(args),
         FiguresCommand::Workers(args) => workers::run(args),
+        FiguresCommand::Sql(args) => sql::run(args),
         FiguresCommand::Ledger(args) => ledger::run(args),
     }
 }

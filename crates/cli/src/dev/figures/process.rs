@@ -42,6 +42,11 @@ impl Process {
     /// Starts this program; its log goes to a file in `folder`.
     pub(super) fn start(arguments: &[String], folder: &Path) -> anyhow::Result<Self> {
         let what = arguments.first().cloned().unwrap_or_default();
+        Self::start_command(command(arguments)?, &what, folder)
+    }
+
+    /// Starts a program.
+    pub(super) fn start_command(mut command: Command, what: &str, folder: &Path) -> anyhow::Result<Self> {
         let mut errors = folder.join(format!("{what}.log"));
         for number in 1.. {
             if !errors.exists() {
@@ -50,7 +55,8 @@ impl Process {
             errors = folder.join(format!("{what}-{number}.log"));
         }
         let log = std::fs::File::create(&errors)?;
-        let child = command(arguments)?.stdout(Stdio::null()).stderr(log).spawn()?;
+        let child = command.stdout(Stdio::null()).stderr(log).spawn()?;
+        let what = what.to_owned();
         Ok(Self { child, began: Instant::now(), used: Used::default(), errors, what })
     }
 
@@ -76,7 +82,7 @@ impl Process {
         let status = self.child.wait()?;
         if !status.success() {
             let log = std::fs::read_to_string(&self.errors).unwrap_or_default();
-            anyhow::bail!("`thunderhead {}` ended with {status}:\n{log}", self.what);
+            anyhow::bail!("`{}` ended with {status}:\n{log}", self.what);
         }
         Ok(self.used)
     }
