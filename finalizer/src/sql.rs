@@ -31,7 +31,9 @@ impl Finalizer<'_, Server> {
     async fn outcome(&self) -> Result<Verdict, Fault> {
         let results = match self.wait().await? {
             wait::Waited::Decided(verdict) => return Ok(verdict),
-            wait::Waited::Failed(faults) => return self.decide(self.failed(faults, Vec::new())).await,
+            wait::Waited::Failed(faults) => {
+                return self.decide(self.failed(faults, Vec::new(), Vec::new())).await;
+            }
             wait::Waited::Finished(results) => results,
         };
         Step::JobsFinished.reached();
@@ -41,9 +43,9 @@ impl Finalizer<'_, Server> {
         let too_many =
             fold::too_many_rejected(self.plan, &totals).or_else(|| too_many_conflicts(self.plan, &totals));
         if let Some(found) = too_many {
-            return self.decide(self.failed(vec![found], reports)).await;
+            return self.decide(self.failed(vec![found], reports, Vec::new())).await;
         }
-        self.decide(self.complete(reports)).await
+        self.decide(self.complete(reports, Vec::new())).await
     }
 
     fn reports(&self, totals: &[TableTotal]) -> Vec<TableReport> {

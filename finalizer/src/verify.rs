@@ -91,7 +91,7 @@ async fn check_alone(
     let level = finalizer.config.post_restore.checksum;
     let checksum = async || match level {
         Level::Off => Ok(None),
-        _ => sum(finalizer, table).await.map(Some),
+        _ => sum(finalizer, planned, table).await.map(Some),
     };
     report.found = checksum().await?;
     let mut found_fault = None;
@@ -129,8 +129,16 @@ pub(crate) fn refuse(report: &mut TableReport) {
     CONFLICTS.clone_into(&mut report.verdict);
 }
 
-/// What TiKV holds of a table: by TiKV's coprocessor, or with `post-restore.checksum-via-sql` by TiDB.
-pub(crate) async fn sum(finalizer: &Finalizer<'_>, table: &Table) -> Result<Pairs, Fault> {
+/// What TiKV holds of a table: by TiKV's coprocessor, or with `post-restore.checksum-via-sql` by TiDB. A finalizer before
+/// this one may have added indexes that are none of the plan's.
+pub(crate) async fn sum(
+    finalizer: &Finalizer<'_>,
+    planned: &PlannedTable,
+    table: &Table,
+) -> Result<Pairs, Fault> {
+    if planned.gets_indexes {
+        return th_connect::definition_checksum(finalizer.cluster, table).await;
+    }
     if !finalizer.config.post_restore.checksum_via_sql {
         return th_connect::table_checksum(finalizer.cluster, table).await;
     }

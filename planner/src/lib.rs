@@ -10,6 +10,7 @@
 
 pub mod checks;
 pub mod command;
+mod deferred;
 mod failure;
 pub mod jobs;
 mod probe;
@@ -305,8 +306,9 @@ impl Planner<'_> {
         let tidb = self.tidb()?;
         self.check_before_plan(&dump).await?;
         let version = tidb.version().await.map_err(|error| fault::of_cluster(&error))?;
-        schemas::create(self, tidb, &dump).await?;
+        let replicas = schemas::create(self, tidb, &dump).await?;
         Step::SchemasMade.reached();
+        let deferred = self.put_off(&dump, replicas).await?;
         let session = self.session(tidb).await?;
         read.time_zone.clone_from(&session.time_zone);
         let mut tables = Vec::with_capacity(dump.tables.len());
@@ -316,7 +318,9 @@ impl Planner<'_> {
         for files in std::mem::take(&mut dump.tables) {
             let span = tracing::info_span!("table", import_id = %self.import_id, table = %format!("{}.{}", files.db, files.table));
             let planning = self.plan_table(files, &session, &read, sizes, tables.len(), &mut made, sharing);
-            let planned = planning.instrument(span).await?;
+            let mut planned = planning.instrument(span).await?;
+            let noted = deferred.as_ref().and_then(|noted| noted.table(&planned.db, &planned.name));
+            planned.gets_indexes = noted.is_some_and(|noted| !noted.indexes.is_empty());
             tables.push(planned);
         }
         let first_commit_ts = self.give_timestamps(&mut made.jobs).await?;
@@ -475,6 +479,7 @@ impl Planner<'_> {
             jobs: first_job..made.jobs.len() as u32,
             row_id_end,
             before: Pairs::default(),
+            gets_indexes: false,
         };
         if let (Some(sharing), false) = (sharing, planned.jobs.is_empty()) {
             let move_by = |by| made.move_row_ids(first_job as usize, first_cut_file, by);

@@ -4,6 +4,7 @@ mod bad_input;
 mod checks;
 mod conflicts;
 mod ctl;
+mod deferred;
 mod dumps;
 mod identity;
 mod importer;

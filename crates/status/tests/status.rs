@@ -118,6 +118,7 @@ impl World {
             rows: 40,
             source_bytes: 400,
             target_version: "v".into(),
+            left_to_do: Vec::new(),
         };
         let verdict = Verdict { format: FORMAT, finalizer: "f".into(), outcome: Outcome::Complete(complete) };
         self.ledger.decide(&verdict).await.unwrap();
