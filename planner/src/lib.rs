@@ -304,6 +304,7 @@ impl Planner<'_> {
         let mut read = th_connect::read_options(self.config)?;
         let mut dump = self.discover().await?;
         let tidb = self.tidb()?;
+        self.refuse_keyspaces(tidb).await?;
         self.check_before_plan(&dump).await?;
         let version = tidb.version().await.map_err(|error| fault::of_cluster(&error))?;
         let replicas = schemas::create(self, tidb, &dump).await?;
@@ -363,6 +364,27 @@ impl Planner<'_> {
         schemas::create_views(self, tidb, &dump).await?;
         Step::ViewsMade.reached();
         Ok(plan)
+    }
+
+    /// Keys of a keyspace (API v2) begin with its number, which nothing here writes.
+    async fn refuse_keyspaces(&self, tidb: &Tidb) -> Result<(), Fault> {
+        let settings = tidb.settings().await.map_err(|error| fault::of_cluster(&error))?;
+        let what = if settings.keyspace_name.is_empty() {
+            match self.cluster.smallest_region_config().await {
+                Ok(stores) if stores.api_version == 2 => "TiKV's `storage.api-version` is 2".to_owned(),
+                Ok(_) => return Ok(()),
+                Err(error) => {
+                    tracing::warn!(%error, "the stores' api version is not known");
+                    return Ok(());
+                }
+            }
+        } else {
+            format!("TiDB works in the keyspace `{}`", settings.keyspace_name)
+        };
+        let message = format!(
+            "{what}: keyspaces (API v2) are not supported by a physical import; use `tikv-importer.backend = \"tidb\"`"
+        );
+        Err(Fault::new(Code::BadConfig, message))
     }
 
     fn tidb(&self) -> Result<&th_cluster::Tidb, Fault> {

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod checks;
+mod cluster_state;
 mod conflicts;
 mod ctl;
 mod deferred;

@@ -6,8 +6,8 @@
 //! id (`thunderhead/{import}/{holder}`), so that another process can release what is left of an import.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -21,6 +21,8 @@ use crate::{ClusterError, ErrorKind, ImportMode, Pd, Tikv};
 pub const LABEL_PREFIX: &str = "thunderhead/";
 /// And so all our holds on garbage collection.
 pub(crate) const SERVICE_PREFIX: &str = "thunderhead-";
+/// Where backup and restore, log backup and TiCDC look for imports that are at work.
+const REGISTRATION: &str = "/tidb/brie/import/lightning/thunderhead-";
 /// Half-open range of user keys.
 type KeyRange = (Vec<u8>, Vec<u8>);
 /// Tries of switching the stores' mode while none of them can be reached.
@@ -79,6 +81,16 @@ impl LeaseOptions {
     fn service(&self) -> String {
         service_name(&self.import_id, &self.holder)
     }
+
+    /// The key under which other tools see that there is an import; none for who does not write.
+    fn registration(&self) -> Option<String> {
+        let key = || format!("{}{}", registrations(&self.import_id), self.holder);
+        (self.pause != PauseScope::None).then(key)
+    }
+}
+
+fn registrations(import_id: &str) -> String {
+    format!("{REGISTRATION}{import_id}/")
 }
 
 fn service_name(import_id: &str, holder: &str) -> String {
@@ -102,6 +114,8 @@ struct Held {
     /// Original values of settings that are overridden, scaled for the import.
     overrides: BTreeMap<String, Value>,
     schedulers: Vec<String>,
+    /// Lease of the registration, 0 without one.
+    registered: Mutex<i64>,
     renewed_micros: AtomicI64,
     failures: AtomicU32,
 }
@@ -138,6 +152,7 @@ impl ImportLease {
             mode_ranges,
             overrides,
             schedulers,
+            registered: Mutex::default(),
         });
         held.renew().await?;
         if held.options.pause == PauseScope::Ranges {
@@ -227,6 +242,25 @@ impl Held {
         if options.import_mode {
             switch_all(&self.pd, &self.tikv, ImportMode::Import, &self.mode_ranges).await?;
         }
+        if let Some(key) = options.registration()
+            && let Err(error) = self.register(&key).await
+        {
+            tracing::warn!(%error, key, "other tools of the cluster cannot see the import");
+        }
+        Ok(())
+    }
+
+    fn registered(&self) -> i64 {
+        *self.registered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn register(&self, key: &str) -> Result<(), ClusterError> {
+        let lease = self.registered();
+        if lease != 0 && self.pd.keep_registered(lease).await? {
+            return Ok(());
+        }
+        let lease = self.pd.register(key, self.options.ttl).await?;
+        *self.registered.lock().unwrap_or_else(PoisonError::into_inner) = lease;
         Ok(())
     }
 
@@ -253,6 +287,11 @@ impl Held {
         if options.import_mode {
             results.push(leave_import_mode(&self.pd, &self.tikv, &self.mode_ranges).await);
         }
+        if self.registered() != 0
+            && let Err(error) = self.pd.unregister(self.registered()).await
+        {
+            tracing::debug!(%error, "the registration ends by itself");
+        }
         results.into_iter().collect::<Result<(), _>>()?;
         tracing::info!(lease = options.rule_id(), "lease released");
         Ok(())
@@ -277,6 +316,15 @@ pub async fn release_import(
         Err(error) => {
             tracing::warn!(%error, "holds on garbage collection cannot be listed; they expire by themselves")
         }
+    }
+    let unregistering = async {
+        for lease in pd.registrations(&registrations(import_id)).await? {
+            pd.unregister(lease).await?;
+        }
+        Ok::<_, ClusterError>(())
+    };
+    if let Err(error) = unregistering.await {
+        tracing::debug!(%error, "registrations cannot be removed; they end by themselves");
     }
     let ranges = mode_ranges(pd, tikv, ranges).await?;
     leave_import_mode(pd, tikv, &ranges).await
@@ -381,6 +429,10 @@ mod tests {
         let options = LeaseOptions::new("i-7", "finalizer", vec![(b"a".to_vec(), b"b".to_vec())]);
         assert_eq!(options.rule_id(), "thunderhead/i-7/finalizer");
         assert_eq!(options.service(), "thunderhead-i-7-finalizer");
+        let key = "/tidb/brie/import/lightning/thunderhead-i-7/finalizer";
+        assert_eq!(options.registration().as_deref(), Some(key));
+        let reads = LeaseOptions { pause: PauseScope::None, ..options };
+        assert_eq!(reads.registration(), None, "who only holds versions is no import to others");
     }
 
     #[test]
