@@ -37,6 +37,20 @@ async fn stores_that_are_never_switched_are_asked_before_they_get_files() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_old_pd_whose_rules_would_stay_for_ever_gets_none() {
+    let (target, dump, _) = with_small_dump("").await;
+    target.playground.guises().claim_pd_version("5.4.3");
+    let died = target.start_import_in(&dump, &[], &[(CRASH_AT, "work.leased".to_owned())]).wait().await;
+    assert_eq!(died.code, None, "{}", died.err);
+    let left = target.left_behind().await;
+    assert!(!left.contains("label rules") && left.contains("paused schedulers"), "{left}");
+    target.env.move_on(std::time::Duration::from_mins(11));
+    assert_eq!(target.left_behind().await, "");
+    target.import(&dump, &[]).await.succeeded();
+    assert_eq!(target.left_behind().await, "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_keyspace_is_named_and_refused() {
     let (target, dump, _) = with_small_dump("").await;
     target.playground.guises().claim_keyspace("tenant_7");

@@ -27,6 +27,8 @@ const REGISTRATION: &str = "/tidb/brie/import/lightning/thunderhead-";
 type KeyRange = (Vec<u8>, Vec<u8>);
 /// Tries of switching the stores' mode while none of them can be reached.
 const SWITCH_ATTEMPTS: u32 = 5;
+/// The first PD whose label rules end by themselves.
+const RULES_END_SINCE: (u64, u64) = (6, 1);
 /// PD applies a rule to regions a moment after it has answered.
 const SETTLE: Duration = Duration::from_millis(20);
 
@@ -54,6 +56,8 @@ pub struct LeaseOptions {
     pub import_mode: bool,
     /// What scheduling to pause.
     pub pause: PauseScope,
+    /// Ranges of many regions, at whose borders stores shall cut their files so that ingested ones fall to the bottom.
+    pub partitioned: Vec<KeyRange>,
     /// Oldest timestamp whose versions must not be garbage-collected.
     pub safe_point: Option<u64>,
     /// Time after which everything expires unless renewed; renewed three times as often.
@@ -69,6 +73,7 @@ impl LeaseOptions {
             ranges,
             import_mode: true,
             pause: PauseScope::Ranges,
+            partitioned: Vec::new(),
             safe_point: None,
             ttl: Duration::from_mins(5),
         }
@@ -128,9 +133,23 @@ impl std::fmt::Debug for Held {
 
 impl ImportLease {
     /// Takes everything `options` ask for, or (after an error) leaves what was taken to expire.
-    pub async fn acquire(env: Env, pd: Pd, tikv: Tikv, options: LeaseOptions) -> Result<Self, ClusterError> {
+    pub async fn acquire(
+        env: Env,
+        pd: Pd,
+        tikv: Tikv,
+        mut options: LeaseOptions,
+    ) -> Result<Self, ClusterError> {
         if options.pause == PauseScope::Ranges && options.ranges.is_empty() {
             return Err(ClusterError::invalid("a lease that pauses scheduling needs key ranges"));
+        }
+        if options.pause == PauseScope::Ranges
+            && let Ok(version) = pd.version().await
+            && !rules_end(&version)
+        {
+            tracing::info!(
+                "pd's label rules would not end by themselves: schedulers are paused for the whole cluster"
+            );
+            options.pause = PauseScope::Cluster;
         }
         let mode_ranges =
             if options.import_mode { mode_ranges(&pd, &tikv, &options.ranges).await? } else { Vec::new() };
@@ -242,12 +261,34 @@ impl Held {
         if options.import_mode {
             switch_all(&self.pd, &self.tikv, ImportMode::Import, &self.mode_ranges).await?;
         }
+        self.partition().await;
         if let Some(key) = options.registration()
             && let Err(error) = self.register(&key).await
         {
             tracing::warn!(%error, key, "other tools of the cluster cannot see the import");
         }
         Ok(())
+    }
+
+    /// Nothing depends on it, and older stores know no such ranges.
+    async fn partition(&self) {
+        if self.options.partitioned.is_empty() {
+            return;
+        }
+        let asking = async {
+            let stores = self.pd.stores().await?;
+            for store in stores.iter().filter(|store| store.is_up && !store.is_tiflash) {
+                for (start, end) in &self.options.partitioned {
+                    if !self.tikv.add_partition_range(store, start, end, self.options.ttl).await? {
+                        break;
+                    }
+                }
+            }
+            Ok::<_, ClusterError>(())
+        };
+        if let Err(error) = asking.await {
+            tracing::debug!(%error, "stores cut their files wherever they do");
+        }
     }
 
     fn registered(&self) -> i64 {
@@ -328,6 +369,15 @@ pub async fn release_import(
     }
     let ranges = mode_ranges(pd, tikv, ranges).await?;
     leave_import_mode(pd, tikv, &ranges).await
+}
+
+/// Whether label rules of a PD of this version end by themselves. One that says no version is taken for a new one.
+fn rules_end(version: &str) -> bool {
+    let mut numbers = version.trim_start_matches('v').split(['.', '-']).map(|part| part.parse::<u64>().ok());
+    match (numbers.next().flatten(), numbers.next().flatten()) {
+        (Some(major), Some(minor)) => (major, minor) >= RULES_END_SINCE,
+        _ => true,
+    }
 }
 
 /// Deletes all rules whose name starts with `prefix` and verifies it.
@@ -433,6 +483,19 @@ mod tests {
         assert_eq!(options.registration().as_deref(), Some(key));
         let reads = LeaseOptions { pause: PauseScope::None, ..options };
         assert_eq!(reads.registration(), None, "who only holds versions is no import to others");
+    }
+
+    #[test]
+    fn old_pds_have_no_rules_that_end() {
+        for (version, ends) in [
+            ("v5.4.3", false),
+            ("6.0.0-alpha", false),
+            ("6.1.0", true),
+            ("v9.0.0-alpha", true),
+            ("None", true),
+        ] {
+            assert_eq!(rules_end(version), ends, "{version}");
+        }
     }
 
     #[test]

@@ -30,9 +30,11 @@ const ATTEMPTS: u32 = 10;
 
 /// MySQL's numbers for an index that cannot go: it is not there, a foreign key needs it, tables must have a primary key,
 /// or TiDB does not support it.
-const STAYS: [u16; 4] = [1091, 1553, 3750, 8200];
+const STAYS: [u16; 4] = [1091, 1553, 3750, UNSUPPORTED];
 /// MySQL's numbers for an index that is there: its name, a primary key, a unique key.
 const IS_THERE: [u16; 3] = [1061, 1068, 1169];
+/// TiDB's number for what it does not support: before 6.2, several changes in one statement.
+const UNSUPPORTED: u16 = 8200;
 /// MySQL's number for two rows with one key.
 const DUPLICATE: u16 = 1062;
 
@@ -213,6 +215,7 @@ async fn add_to(tidb: &Tidb, env: &Env, table: &DeferredTable) -> Result<Option<
             Ok(()) => tracing::info!(db, name, indexes = missing.len(), "indexes added"),
             // Another statement that adds them was first, and perhaps only some of them.
             Err(error) if is_one_of(&error, &IS_THERE) => one_by_one = true,
+            Err(error) if missing.len() > 1 && is_one_of(&error, &[UNSUPPORTED]) => one_by_one = true,
             Err(error) if error.is_retryable() => {
                 tracing::warn!(%error, "adding indexes is tried again");
                 env.sleep(env.backoff(attempt, LOOK_AGAIN, SAY_SO), "indexes could not be added").await;
