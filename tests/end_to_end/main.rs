@@ -17,3 +17,4 @@ mod pieces;
 mod processes;
 mod records;
 mod sql;
+mod telemetry;
