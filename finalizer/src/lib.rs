@@ -1,7 +1,7 @@
 //! The finalizer: results → verified, rebased, normal, marked.
 //!
 //! ```text
-//! wait for all results ─▶ fold ─▶ checksum by TiKV ─▶ compare ─▶ (rows with equal keys) ─▶ rebase ids ─▶ analyze ─▶ normal mode ─▶ verdict
+//! wait for all results ─▶ fold ─▶ checksum by TiKV ─▶ compare ─▶ (rows with equal keys) ─▶ rebase ids ─▶ (indexes) ─▶ analyze ─▶ normal mode ─▶ verdict
 //! ```
 //! It is the one authority on how an import ended. Two finalizers may run: whoever writes `verdict.json`
 //! first decides, the other reports the winner's words. What is decided from the ledger is in pure
@@ -9,6 +9,7 @@
 
 pub mod command;
 mod compact;
+mod deferred;
 pub mod fold;
 mod records;
 mod resolve;
@@ -86,7 +87,7 @@ impl Finalizer<'_, Target> {
 }
 
 impl<T> Finalizer<'_, T> {
-    fn complete(&self, tables: Vec<TableReport>, results: &Results) -> Outcome {
+    fn complete(&self, tables: Vec<TableReport>, results: &Results, left_to_do: Vec<String>) -> Outcome {
         let now = self.env.now_micros();
         Outcome::Complete(Complete {
             format: FORMAT,
@@ -100,10 +101,11 @@ impl<T> Finalizer<'_, T> {
             tables,
             target_version: self.plan.target.version.clone(),
             usage: fold::usage(results.by_job().values(), self.config.thunderhead.worker_price),
+            left_to_do,
         })
     }
 
-    fn failed(&self, faults: Vec<Fault>, tables: Vec<TableReport>) -> Outcome {
+    fn failed(&self, faults: Vec<Fault>, tables: Vec<TableReport>, left_to_do: Vec<String>) -> Outcome {
         Outcome::Failed(Failed {
             format: FORMAT,
             import_id: self.plan.import_id.clone(),
@@ -111,6 +113,7 @@ impl<T> Finalizer<'_, T> {
             finished_micros: self.env.now_micros(),
             faults,
             tables,
+            left_to_do,
         })
     }
 
@@ -196,12 +199,19 @@ impl Finalizer<'_> {
         compact::compact(self).await?;
         verify::rebase(self, &totals).await?;
         Step::IdsRebased.reached();
+        let put_off = self.put_off().await?;
+        if let Some(noted) = &put_off
+            && let Some(refused) = self.add_indexes(noted).await?
+        {
+            return self.fail(vec![refused], reports, Some(&results)).await;
+        }
         verify::analyze(self).await?;
         Step::TablesAnalyzed.reached();
         self.write_records(Some(&results), &reports).await;
         self.normal_mode().await?;
         Step::ModeRestored.reached();
-        self.decide(self.complete(reports, &results)).await
+        let left_to_do = self.set_replicas(put_off.as_ref()).await;
+        self.decide(self.complete(reports, &results, left_to_do)).await
     }
 
     async fn fail(
@@ -215,7 +225,14 @@ impl Finalizer<'_> {
         if let Err(error) = self.normal_mode().await {
             tracing::warn!(fault = %error.message, "cannot give the cluster back its normal mode now; it returns to it by itself within ten minutes");
         }
-        self.decide(self.failed(faults, tables)).await
+        let left_to_do = match self.put_off().await {
+            Ok(put_off) => self.set_replicas(put_off.as_ref()).await,
+            Err(error) => {
+                tracing::warn!(fault = %error.message, "it cannot be said what tables get back; `deferred.json` says it");
+                Vec::new()
+            }
+        };
+        self.decide(self.failed(faults, tables, left_to_do)).await
     }
 
     async fn normal_mode(&self) -> Result<(), Fault> {

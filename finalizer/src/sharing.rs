@@ -102,7 +102,7 @@ pub(crate) async fn check(
                 return Ok(None);
             }
             let comparing = async {
-                let found = verify::sum(finalizer, table).await?;
+                let found = verify::sum(finalizer, planned, table).await?;
                 report.found = Some(found);
                 if found.pairs < report.expected.pairs
                     && !replaces

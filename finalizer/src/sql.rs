@@ -33,7 +33,7 @@ impl Finalizer<'_, Server> {
             wait::Waited::Decided(verdict) => return Ok(verdict),
             wait::Waited::Failed(faults) => {
                 self.write_records(None).await;
-                return self.decide(self.failed(faults, Vec::new())).await;
+                return self.decide(self.failed(faults, Vec::new(), Vec::new())).await;
             }
             wait::Waited::Finished(results) => results,
         };
@@ -45,9 +45,9 @@ impl Finalizer<'_, Server> {
         let too_many =
             fold::too_many_rejected(self.plan, &totals).or_else(|| too_many_conflicts(self.plan, &totals));
         if let Some(found) = too_many {
-            return self.decide(self.failed(vec![found], reports)).await;
+            return self.decide(self.failed(vec![found], reports, Vec::new())).await;
         }
-        self.decide(self.complete(reports, &results)).await
+        self.decide(self.complete(reports, &results, Vec::new())).await
     }
 
     fn reports(&self, totals: &[TableTotal]) -> Vec<TableReport> {

@@ -1,6 +1,6 @@
 //! The outcome as a table for people.
 
-use th_ledger::{Outcome, TableReport, Verdict};
+use th_ledger::{Complete, Failed, Outcome, TableReport, Verdict};
 
 use crate::sharing::LEFT;
 
@@ -76,6 +76,12 @@ pub fn table(verdict: &Verdict) -> String {
             }
         }
         Outcome::Failed(failed) => text.push_str(&format!("FAILED: {} faults\n", failed.faults.len())),
+    }
+    let (Outcome::Complete(Complete { left_to_do, .. }) | Outcome::Failed(Failed { left_to_do, .. })) =
+        &verdict.outcome;
+    if !left_to_do.is_empty() {
+        text.push_str("Left to do in the target:\n");
+        text.extend(left_to_do.iter().map(|statement| format!("  {statement};\n")));
     }
     text
 }

@@ -95,7 +95,7 @@ async fn check_alone(
     let level = finalizer.config.post_restore.checksum;
     let checksum = async || match level {
         Level::Off => Ok(None),
-        _ => sum(finalizer, table).await.map(Some),
+        _ => sum(finalizer, planned, table).await.map(Some),
     };
     report.found = checksum().await?;
     let mut found_fault = None;
@@ -133,8 +133,16 @@ pub(crate) fn refuse(report: &mut TableReport) {
     CONFLICTS.clone_into(&mut report.verdict);
 }
 
-/// What TiKV holds of a table: by TiKV's coprocessor, or with `post-restore.checksum-via-sql` by TiDB.
-pub(crate) async fn sum(finalizer: &Finalizer<'_>, table: &Table) -> Result<Pairs, Fault> {
+/// What TiKV holds of a table: by TiKV's coprocessor, or with `post-restore.checksum-via-sql` by TiDB. A finalizer before
+/// this one may have added indexes that are none of the plan's.
+pub(crate) async fn sum(
+    finalizer: &Finalizer<'_>,
+    planned: &PlannedTable,
+    table: &Table,
+) -> Result<Pairs, Fault> {
+    if planned.gets_indexes {
+        return th_connect::definition_checksum(finalizer.cluster, table).await;
+    }
     if !finalizer.config.post_restore.checksum_via_sql {
         return th_connect::table_checksum(finalizer.cluster, table).await;
     }
@@ -183,6 +191,18 @@ pub(crate) fn table(planned: &PlannedTable) -> Result<Table, Fault> {
         .map_err(|error| fault::of_schema(&error, &planned.db, &planned.name))
 }
 
+/// The ids that allocators must reach: beyond the largest ones used, as far as a column has ids beyond them.
+fn rebase_to(table: &Table, bases: &Bases) -> RebaseTo {
+    const SIGNED: u64 = i64::MAX as u64;
+    let next = |base: u64, most: u64| (base > 0).then(|| base.saturating_add(1).min(most));
+    let is_unsigned = table.auto_increment_column().is_some_and(|column| column.field_type.is_unsigned());
+    RebaseTo {
+        row_id: next(u64::try_from(bases.row_id).unwrap_or(0), SIGNED),
+        auto_increment: next(bases.auto_increment, if is_unsigned { u64::MAX } else { SIGNED }),
+        auto_random: next(bases.auto_random, table.info.auto_random_limit().unwrap_or(SIGNED)),
+    }
+}
+
 /// Moves the target's allocators beyond every id that was used, and reads them back.
 pub(crate) async fn rebase(finalizer: &Finalizer<'_>, totals: &[TableTotal]) -> Result<(), Fault> {
     let tidb = finalizer.cluster.tidb().map_err(|error| fault::of_cluster(&error))?;
@@ -192,12 +212,7 @@ pub(crate) async fn rebase(finalizer: &Finalizer<'_>, totals: &[TableTotal]) -> 
         if total.bases == Bases::default() {
             continue;
         }
-        let next = |base: u64| (base > 0).then(|| base.saturating_add(1));
-        let to = RebaseTo {
-            row_id: next(u64::try_from(total.bases.row_id).unwrap_or(0)),
-            auto_increment: next(total.bases.auto_increment),
-            auto_random: next(total.bases.auto_random),
-        };
+        let to = rebase_to(&table(planned)?, &total.bases);
         let ids = tidb.rebase_ids(&planned.db, &planned.name, to).await.map_err(|error| of_table(&error))?;
         tracing::info!(db = %planned.db, table = %planned.name, ?ids, "allocators");
     }
@@ -221,4 +236,32 @@ pub(crate) async fn analyze(finalizer: &Finalizer<'_>) -> Result<(), Fault> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use th_schema::{DdlOptions, parse_create_table};
+
+    use super::*;
+
+    fn of(text: &str, bases: Bases) -> RebaseTo {
+        let info = parse_create_table(text, &DdlOptions::default()).expect("a table");
+        rebase_to(&Table::new("d", info).expect("a table"), &bases)
+    }
+
+    #[test]
+    fn allocators_stop_at_the_last_id_that_there_is() {
+        let bases = Bases { row_id: i64::MAX, auto_increment: i64::MAX as u64, auto_random: 0 };
+        let signed = of("CREATE TABLE t (id BIGINT AUTO_INCREMENT PRIMARY KEY)", bases);
+        let last = Some(i64::MAX as u64);
+        assert_eq!((signed.row_id, signed.auto_increment, signed.auto_random), (last, last, None));
+        let unsigned = of("CREATE TABLE t (id BIGINT UNSIGNED AUTO_INCREMENT PRIMARY KEY)", bases);
+        assert_eq!(unsigned.auto_increment, Some(1 << 63));
+        let random = "CREATE TABLE t (id BIGINT AUTO_RANDOM(5) PRIMARY KEY)";
+        let limit = (1 << 58) - 1;
+        for (used, next) in [(7, 8), (limit - 1, limit), (limit, limit)] {
+            let bases = Bases { auto_random: used, ..Bases::default() };
+            assert_eq!(of(random, bases).auto_random, Some(next));
+        }
+    }
 }

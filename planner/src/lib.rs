@@ -10,6 +10,7 @@
 
 pub mod checks;
 pub mod command;
+mod deferred;
 mod failure;
 pub mod jobs;
 mod probe;
@@ -303,10 +304,12 @@ impl Planner<'_> {
         let mut read = th_connect::read_options(self.config)?;
         let mut dump = self.discover().await?;
         let tidb = self.tidb()?;
+        self.refuse_keyspaces(tidb).await?;
         self.check_before_plan(&dump).await?;
         let version = tidb.version().await.map_err(|error| fault::of_cluster(&error))?;
-        schemas::create(self, tidb, &dump).await?;
+        let replicas = schemas::create(self, tidb, &dump).await?;
         Step::SchemasMade.reached();
+        let deferred = self.put_off(&dump, replicas).await?;
         let session = self.session(tidb).await?;
         read.time_zone.clone_from(&session.time_zone);
         let mut tables = Vec::with_capacity(dump.tables.len());
@@ -316,7 +319,9 @@ impl Planner<'_> {
         for files in std::mem::take(&mut dump.tables) {
             let span = tracing::info_span!("table", import_id = %self.import_id, table = %format!("{}.{}", files.db, files.table));
             let planning = self.plan_table(files, &session, &read, sizes, tables.len(), &mut made, sharing);
-            let planned = planning.instrument(span).await?;
+            let mut planned = planning.instrument(span).await?;
+            let noted = deferred.as_ref().and_then(|noted| noted.table(&planned.db, &planned.name));
+            planned.gets_indexes = noted.is_some_and(|noted| !noted.indexes.is_empty());
             tables.push(planned);
         }
         let first_commit_ts = self.give_timestamps(&mut made.jobs).await?;
@@ -359,6 +364,27 @@ impl Planner<'_> {
         schemas::create_views(self, tidb, &dump).await?;
         Step::ViewsMade.reached();
         Ok(plan)
+    }
+
+    /// Keys of a keyspace (API v2) begin with its number, which nothing here writes.
+    async fn refuse_keyspaces(&self, tidb: &Tidb) -> Result<(), Fault> {
+        let settings = tidb.settings().await.map_err(|error| fault::of_cluster(&error))?;
+        let what = if settings.keyspace_name.is_empty() {
+            match self.cluster.smallest_region_config().await {
+                Ok(stores) if stores.api_version == 2 => "TiKV's `storage.api-version` is 2".to_owned(),
+                Ok(_) => return Ok(()),
+                Err(error) => {
+                    tracing::warn!(%error, "the stores' api version is not known");
+                    return Ok(());
+                }
+            }
+        } else {
+            format!("TiDB works in the keyspace `{}`", settings.keyspace_name)
+        };
+        let message = format!(
+            "{what}: keyspaces (API v2) are not supported by a physical import; use `tikv-importer.backend = \"tidb\"`"
+        );
+        Err(Fault::new(Code::BadConfig, message))
     }
 
     fn tidb(&self) -> Result<&th_cluster::Tidb, Fault> {
@@ -475,6 +501,7 @@ impl Planner<'_> {
             jobs: first_job..made.jobs.len() as u32,
             row_id_end,
             before: Pairs::default(),
+            gets_indexes: false,
         };
         if let (Some(sharing), false) = (sharing, planned.jobs.is_empty()) {
             let move_by = |by| made.move_row_ids(first_job as usize, first_cut_file, by);

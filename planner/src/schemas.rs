@@ -1,15 +1,18 @@
 //! Makes databases, tables and views in the target from the dump's schema files.
 
+use std::collections::BTreeMap;
+
 use futures::{StreamExt as _, TryStreamExt as _};
 use th_cluster::{ClusterError, ErrorKind, Tidb};
 use th_connect::{LONG_STATEMENT, fault};
 use th_dump::{Dump, File, TableFiles};
 use th_errors::{Code, Fault};
+use th_ledger::TiflashReplicas;
 use th_mysql::{Class, Server, SqlError};
 use th_schema::{DdlOptions, Statement, StatementKind};
 
 use crate::Planner;
-use crate::statement::retarget_create_table;
+use crate::statement::{retarget_create_table, tiflash_replicas};
 
 /// Statements in flight at the target: TiDB runs DDL one after another, but waits overlap.
 const CONCURRENCY: usize = 8;
@@ -17,6 +20,9 @@ const CONCURRENCY: usize = 8;
 const TABLE_EXISTS: u16 = 1050;
 /// MySQL's error codes of denied access: to a database, a user, a table, a column, an operation.
 const PRIVILEGES: [u16; 6] = [1044, 1045, 1142, 1143, 1227, 8121];
+
+/// Replicas in TiFlash that schema files ask for, by the target's database and table.
+pub(crate) type DumpedReplicas = BTreeMap<(String, String), TiflashReplicas>;
 
 /// Where definitions go.
 pub(crate) trait Definitions {
@@ -72,12 +78,12 @@ impl Definitions for Server {
     }
 }
 
-/// Databases, then tables. What exists is left as it is.
+/// Databases, then tables. What exists is left as it is. Returns what the dump says of replicas in TiFlash.
 pub(crate) async fn create<T>(
     planner: &Planner<'_, T>,
     target: &impl Definitions,
     dump: &Dump,
-) -> Result<(), Fault> {
+) -> Result<DumpedReplicas, Fault> {
     for (name, database) in &dump.databases {
         let options = match &database.schema_file {
             Some(file) => database_options(&text(planner, file).await?),
@@ -85,33 +91,39 @@ pub(crate) async fn create<T>(
         };
         target.create_database(name, &options).await?;
     }
-    futures::stream::iter(&dump.tables)
+    let replicas: Vec<Option<TiflashReplicas>> = futures::stream::iter(&dump.tables)
         .map(|table| create_table(planner, target, table))
-        .buffer_unordered(CONCURRENCY)
+        .buffered(CONCURRENCY)
         .try_collect()
-        .await
+        .await?;
+    let names = dump.tables.iter().map(|table| (table.db.clone(), table.table.clone()));
+    Ok(names.zip(replicas).filter_map(|(name, replicas)| Some((name, replicas?))).collect())
 }
 
 async fn create_table<T>(
     planner: &Planner<'_, T>,
     target: &impl Definitions,
     table: &TableFiles,
-) -> Result<(), Fault> {
-    let Some(file) = &table.schema_file else { return Ok(()) };
+) -> Result<Option<TiflashReplicas>, Fault> {
+    let Some(file) = &table.schema_file else { return Ok(None) };
     let (db, name) = (table.db.as_str(), table.table.as_str());
     let place = planner.source.display(&file.path);
-    let created = match definition(planner, file, db, name).await {
-        Ok(statement) => {
-            target.create_table(db, &statement).await.map_err(|found| found.at(place).of_table(db, name))
+    let created = match definitions(planner, file, db, name).await {
+        Ok((statement, replicas)) => {
+            let created = target.create_table(db, &statement).await;
+            created.map(|()| replicas).map_err(|found| found.at(place).of_table(db, name))
         }
         Err(found) => Err(found),
     };
-    let Err(found) = created else { return Ok(()) };
+    let found = match created {
+        Ok(replicas) => return Ok(replicas),
+        Err(found) => found,
+    };
     // A definition that nobody can read does not matter if the table is there.
     let unreadable = matches!(found.code, Code::BadSchema | Code::TargetSql);
     if unreadable && matches!(target.has_table(db, name).await, Ok(true)) {
         tracing::warn!(db, name, problem = %found.message, "the dump's definition is refused; the target's own table is used");
-        return Ok(());
+        return Ok(None);
     }
     Err(found)
 }
@@ -123,15 +135,25 @@ pub(crate) async fn definition<T>(
     db: &str,
     name: &str,
 ) -> Result<String, Fault> {
+    definitions(planner, file, db, name).await.map(|(statement, _)| statement)
+}
+
+/// The same, and the replicas in TiFlash that the file asks for.
+async fn definitions<T>(
+    planner: &Planner<'_, T>,
+    file: &File,
+    db: &str,
+    name: &str,
+) -> Result<(String, Option<TiflashReplicas>), Fault> {
     let text = text(planner, file).await?;
-    statements(planner, file, &text)?
-        .into_iter()
-        .find_map(|statement| retarget_create_table(statement.text, db, name))
-        .ok_or_else(|| {
-            Fault::new(Code::BadSchema, "the file has no CREATE TABLE statement")
-                .at(planner.source.display(&file.path))
-                .of_table(db, name)
-        })
+    let statements = statements(planner, file, &text)?;
+    let creates = statements.iter().find_map(|statement| retarget_create_table(statement.text, db, name));
+    let creates = creates.ok_or_else(|| {
+        Fault::new(Code::BadSchema, "the file has no CREATE TABLE statement")
+            .at(planner.source.display(&file.path))
+            .of_table(db, name)
+    })?;
+    Ok((creates, statements.iter().rev().find_map(|statement| tiflash_replicas(statement.text))))
 }
 
 /// Views, after the tables they read. One that exists is left as it is.

@@ -171,6 +171,7 @@ impl Planner<'_, Server> {
             jobs: first_job..made.jobs.len() as u32,
             row_id_end,
             before: th_ledger::Pairs::default(),
+            gets_indexes: false,
         })
     }
 }

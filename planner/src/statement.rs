@@ -2,6 +2,8 @@
 //!
 //! Only the head is looked at, up to the table's name; the definition itself is for the target to parse.
 
+use th_ledger::TiflashReplicas;
+
 /// Makes `CREATE TABLE IF NOT EXISTS` of the routed name out of a dump's `CREATE TABLE`; `None` if the
 /// statement is something else.
 pub(crate) fn retarget_create_table(statement: &str, db: &str, table: &str) -> Option<String> {
@@ -17,6 +19,32 @@ pub(crate) fn retarget_create_table(statement: &str, db: &str, table: &str) -> O
         None => rest,
     };
     Some(format!("CREATE TABLE IF NOT EXISTS {}.{}{rest}", quote(db), quote(table)))
+}
+
+/// What `ALTER TABLE … SET TIFLASH REPLICA n [LOCATION LABELS 'a', …]` asks for; `None` if the statement is something
+/// else, or asks for none.
+pub(crate) fn tiflash_replicas(statement: &str) -> Option<TiflashReplicas> {
+    let rest = identifier(keyword(keyword(statement, "ALTER")?, "TABLE")?)?;
+    let mut rest = match skip_blank(rest).strip_prefix('.') {
+        Some(rest) => identifier(rest)?,
+        None => rest,
+    };
+    for word in ["SET", "TIFLASH", "REPLICA"] {
+        rest = keyword(rest, word)?;
+    }
+    let rest = skip_blank(rest);
+    let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+    let count = rest.get(..end)?.parse().ok().filter(|&count| count > 0)?;
+    let mut location_labels = Vec::new();
+    let mut labels = keyword(&rest[end..], "LOCATION").and_then(|rest| keyword(rest, "LABELS"));
+    while let Some(rest) = labels {
+        let rest = skip_blank(rest);
+        let quote = rest.chars().next().filter(|quote| matches!(quote, '\'' | '"'))?;
+        let (label, after) = rest.get(1..)?.split_once(quote)?;
+        location_labels.push(label.to_owned());
+        labels = skip_blank(after).strip_prefix(',');
+    }
+    Some(TiflashReplicas { count, location_labels })
 }
 
 /// An identifier in backquotes.
@@ -71,6 +99,22 @@ fn identifier(text: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_schema_file_says_how_many_replicas_tiflash_gets() {
+        let of = |text| tiflash_replicas(text).map(|found| (found.count, found.location_labels.join("+")));
+        for (text, expected) in [
+            ("ALTER TABLE `d`.`t` SET TIFLASH REPLICA 2", Some((2, ""))),
+            ("alter table t set tiflash replica 1 location labels \"zone\", 'rack'", Some((1, "zone+rack"))),
+            ("/* c */ ALTER TABLE t SET TIFLASH REPLICA 3 ", Some((3, ""))),
+            ("ALTER TABLE t SET TIFLASH REPLICA 0", None),
+            ("ALTER TABLE t SET TIFLASH REPLICA x", None),
+            ("ALTER TABLE t ADD COLUMN tiflash INT", None),
+            ("CREATE TABLE t (a INT)", None),
+        ] {
+            assert_eq!(of(text), expected.map(|(count, labels)| (count, labels.to_owned())), "{text}");
+        }
+    }
 
     #[test]
     fn only_the_name_of_the_table_changes() {

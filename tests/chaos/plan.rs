@@ -110,6 +110,7 @@ impl Dice {
                     Reached::Ingesting => !self.by_sql,
                     Reached::BySql => self.by_sql,
                     Reached::Replacing => self.equal_keys,
+                    Reached::Deferring => false,
                 }
         };
         let steps: Vec<Step> = Step::ALL.iter().filter(reached).copied().collect();

@@ -2,8 +2,10 @@
 
 mod bad_input;
 mod checks;
+mod cluster_state;
 mod conflicts;
 mod ctl;
+mod deferred;
 mod dumps;
 mod gcs;
 mod identity;

@@ -36,6 +36,7 @@ impl Import {
                 small_dump::write_rows_with_equal_keys(&source);
                 "[conflict]\nstrategy = \"replace\"\n"
             }
+            Reached::Deferring => "[tikv-importer]\nadd-index-by-sql = true\nregion-split-size = \"1MiB\"\n",
             Reached::BySql => "[tikv-importer]\nbackend = \"tidb\"\nlogical-import-batch-rows = 100\n",
             Reached::Always | Reached::Ingesting => "[tikv-importer]\nregion-split-size = \"1MiB\"\n",
         };
@@ -90,11 +91,13 @@ impl Import {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whichever_step_an_import_dies_at_it_is_resumed_and_nothing_stays_behind() {
     let folder = tempfile::tempdir().expect("a folder");
-    let [plain, replacing, by_sql] = [Reached::Ingesting, Reached::Replacing, Reached::BySql];
+    let [plain, replacing] = [Reached::Ingesting, Reached::Replacing];
+    let [deferring, by_sql] = [Reached::Deferring, Reached::BySql];
     let path = |name: &str| folder.path().join(name);
-    let (plain, replacing, by_sql) = tokio::join!(
+    let (plain, replacing, deferring, by_sql) = tokio::join!(
         Import::prepare(path("plain"), plain),
         Import::prepare(path("replacing"), replacing),
+        Import::prepare(path("deferring"), deferring),
         Import::prepare(path("by-sql"), by_sql),
     );
     let results: Vec<(Step, Result<(), String>)> = futures::stream::iter(Step::ALL)
@@ -102,6 +105,7 @@ async fn whichever_step_an_import_dies_at_it_is_resumed_and_nothing_stays_behind
             let import = match step.reached_by() {
                 Reached::Always | Reached::Ingesting => &plain,
                 Reached::Replacing => &replacing,
+                Reached::Deferring => &deferring,
                 Reached::BySql => &by_sql,
             };
             async move { (step, import.die_at(step).await) }

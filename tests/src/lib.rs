@@ -113,6 +113,7 @@ impl Target {
             ("label rules", &pd["label_rules"], 0),
             ("paused schedulers", &pd["paused_schedulers"], 0),
             ("temporary configuration", &pd["ttl_config"], 0),
+            ("registrations", &pd["registrations"], 0),
             // The garbage collector's own.
             ("safe points", &pd["safe_points"], 1),
         ] {

@@ -13,6 +13,9 @@ use th_ingest::{Delivery, Importer};
 use th_ledger::{ConflictStrategy, Ledger, Plan, PlannedTable};
 use th_schema::Table;
 
+/// From so many regions on, as in TiDB Lightning, TiKV is asked to cut its files at their borders.
+const MANY_REGIONS: u64 = 100;
+
 /// An import that this worker works for.
 pub struct Import {
     /// Clock and randomness.
@@ -84,6 +87,7 @@ impl Import {
         }
         let mut options = LeaseOptions::new(self.plan.import_id.as_str(), holder, ranges);
         options.import_mode = !config.cron.switch_mode.0.is_zero();
+        options.partitioned = self.large_ranges().await;
         if config.tikv_importer.pause_pd_scheduler_scope == "global" {
             options.pause = PauseScope::Cluster;
         }
@@ -92,6 +96,24 @@ impl Import {
             options.safe_point = Some(self.plan.first_commit_ts.saturating_sub(1));
         }
         self.cluster.lease(options).await.map(Some).map_err(|error| fault::of_cluster(&error))
+    }
+
+    /// Ranges of tables that become so many regions that TiKV should cut its files at their borders.
+    async fn large_ranges(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let region_bytes = match self.cluster.smallest_region_config().await {
+            Ok(stores) => stores.region_split_size,
+            Err(error) => {
+                tracing::debug!(%error, "the stores' region size is not known");
+                return Vec::new();
+            }
+        };
+        let large = region_bytes.saturating_mul(MANY_REGIONS);
+        let is_large = |planned: &PlannedTable, table: &Table| {
+            planned.source_bytes / (table.key_ids().len() as u64).max(1) >= large
+        };
+        let tables = self.plan.tables.iter().zip(&self.tables);
+        let tables = tables.filter(|(planned, table)| is_large(planned, table));
+        th_connect::key_ranges(tables.map(|(_, table)| &**table))
     }
 
     /// A table of the plan.

@@ -6,8 +6,8 @@
 //! id (`thunderhead/{import}/{holder}`), so that another process can release what is left of an import.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -21,10 +21,14 @@ use crate::{ClusterError, ErrorKind, ImportMode, Pd, Tikv};
 pub const LABEL_PREFIX: &str = "thunderhead/";
 /// And so all our holds on garbage collection.
 pub(crate) const SERVICE_PREFIX: &str = "thunderhead-";
+/// Where backup and restore, log backup and TiCDC look for imports that are at work.
+const REGISTRATION: &str = "/tidb/brie/import/lightning/thunderhead-";
 /// Half-open range of user keys.
 type KeyRange = (Vec<u8>, Vec<u8>);
 /// Tries of switching the stores' mode while none of them can be reached.
 const SWITCH_ATTEMPTS: u32 = 5;
+/// The first PD whose label rules end by themselves.
+const RULES_END_SINCE: (u64, u64) = (6, 1);
 /// PD applies a rule to regions a moment after it has answered.
 const SETTLE: Duration = Duration::from_millis(20);
 
@@ -52,6 +56,8 @@ pub struct LeaseOptions {
     pub import_mode: bool,
     /// What scheduling to pause.
     pub pause: PauseScope,
+    /// Ranges of many regions, at whose borders stores shall cut their files so that ingested ones fall to the bottom.
+    pub partitioned: Vec<KeyRange>,
     /// Oldest timestamp whose versions must not be garbage-collected.
     pub safe_point: Option<u64>,
     /// Time after which everything expires unless renewed; renewed three times as often.
@@ -67,6 +73,7 @@ impl LeaseOptions {
             ranges,
             import_mode: true,
             pause: PauseScope::Ranges,
+            partitioned: Vec::new(),
             safe_point: None,
             ttl: Duration::from_mins(5),
         }
@@ -79,6 +86,16 @@ impl LeaseOptions {
     fn service(&self) -> String {
         service_name(&self.import_id, &self.holder)
     }
+
+    /// The key under which other tools see that there is an import; none for who does not write.
+    fn registration(&self) -> Option<String> {
+        let key = || format!("{}{}", registrations(&self.import_id), self.holder);
+        (self.pause != PauseScope::None).then(key)
+    }
+}
+
+fn registrations(import_id: &str) -> String {
+    format!("{REGISTRATION}{import_id}/")
 }
 
 fn service_name(import_id: &str, holder: &str) -> String {
@@ -102,6 +119,8 @@ struct Held {
     /// Original values of settings that are overridden, scaled for the import.
     overrides: BTreeMap<String, Value>,
     schedulers: Vec<String>,
+    /// Lease of the registration, 0 without one.
+    registered: Mutex<i64>,
     renewed_micros: AtomicI64,
     failures: AtomicU32,
 }
@@ -114,9 +133,23 @@ impl std::fmt::Debug for Held {
 
 impl ImportLease {
     /// Takes everything `options` ask for, or (after an error) leaves what was taken to expire.
-    pub async fn acquire(env: Env, pd: Pd, tikv: Tikv, options: LeaseOptions) -> Result<Self, ClusterError> {
+    pub async fn acquire(
+        env: Env,
+        pd: Pd,
+        tikv: Tikv,
+        mut options: LeaseOptions,
+    ) -> Result<Self, ClusterError> {
         if options.pause == PauseScope::Ranges && options.ranges.is_empty() {
             return Err(ClusterError::invalid("a lease that pauses scheduling needs key ranges"));
+        }
+        if options.pause == PauseScope::Ranges
+            && let Ok(version) = pd.version().await
+            && !rules_end(&version)
+        {
+            tracing::info!(
+                "pd's label rules would not end by themselves: schedulers are paused for the whole cluster"
+            );
+            options.pause = PauseScope::Cluster;
         }
         let mode_ranges =
             if options.import_mode { mode_ranges(&pd, &tikv, &options.ranges).await? } else { Vec::new() };
@@ -138,6 +171,7 @@ impl ImportLease {
             mode_ranges,
             overrides,
             schedulers,
+            registered: Mutex::default(),
         });
         held.renew().await?;
         if held.options.pause == PauseScope::Ranges {
@@ -227,6 +261,47 @@ impl Held {
         if options.import_mode {
             switch_all(&self.pd, &self.tikv, ImportMode::Import, &self.mode_ranges).await?;
         }
+        self.partition().await;
+        if let Some(key) = options.registration()
+            && let Err(error) = self.register(&key).await
+        {
+            tracing::warn!(%error, key, "other tools of the cluster cannot see the import");
+        }
+        Ok(())
+    }
+
+    /// Nothing depends on it, and older stores know no such ranges.
+    async fn partition(&self) {
+        if self.options.partitioned.is_empty() {
+            return;
+        }
+        let asking = async {
+            let stores = self.pd.stores().await?;
+            for store in stores.iter().filter(|store| store.is_up && !store.is_tiflash) {
+                for (start, end) in &self.options.partitioned {
+                    if !self.tikv.add_partition_range(store, start, end, self.options.ttl).await? {
+                        break;
+                    }
+                }
+            }
+            Ok::<_, ClusterError>(())
+        };
+        if let Err(error) = asking.await {
+            tracing::debug!(%error, "stores cut their files wherever they do");
+        }
+    }
+
+    fn registered(&self) -> i64 {
+        *self.registered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn register(&self, key: &str) -> Result<(), ClusterError> {
+        let lease = self.registered();
+        if lease != 0 && self.pd.keep_registered(lease).await? {
+            return Ok(());
+        }
+        let lease = self.pd.register(key, self.options.ttl).await?;
+        *self.registered.lock().unwrap_or_else(PoisonError::into_inner) = lease;
         Ok(())
     }
 
@@ -253,6 +328,11 @@ impl Held {
         if options.import_mode {
             results.push(leave_import_mode(&self.pd, &self.tikv, &self.mode_ranges).await);
         }
+        if self.registered() != 0
+            && let Err(error) = self.pd.unregister(self.registered()).await
+        {
+            tracing::debug!(%error, "the registration ends by itself");
+        }
         results.into_iter().collect::<Result<(), _>>()?;
         tracing::info!(lease = options.rule_id(), "lease released");
         Ok(())
@@ -278,8 +358,26 @@ pub async fn release_import(
             tracing::warn!(%error, "holds on garbage collection cannot be listed; they expire by themselves")
         }
     }
+    let unregistering = async {
+        for lease in pd.registrations(&registrations(import_id)).await? {
+            pd.unregister(lease).await?;
+        }
+        Ok::<_, ClusterError>(())
+    };
+    if let Err(error) = unregistering.await {
+        tracing::debug!(%error, "registrations cannot be removed; they end by themselves");
+    }
     let ranges = mode_ranges(pd, tikv, ranges).await?;
     leave_import_mode(pd, tikv, &ranges).await
+}
+
+/// Whether label rules of a PD of this version end by themselves. One that says no version is taken for a new one.
+fn rules_end(version: &str) -> bool {
+    let mut numbers = version.trim_start_matches('v').split(['.', '-']).map(|part| part.parse::<u64>().ok());
+    match (numbers.next().flatten(), numbers.next().flatten()) {
+        (Some(major), Some(minor)) => (major, minor) >= RULES_END_SINCE,
+        _ => true,
+    }
 }
 
 /// Deletes all rules whose name starts with `prefix` and verifies it.
@@ -381,6 +479,23 @@ mod tests {
         let options = LeaseOptions::new("i-7", "finalizer", vec![(b"a".to_vec(), b"b".to_vec())]);
         assert_eq!(options.rule_id(), "thunderhead/i-7/finalizer");
         assert_eq!(options.service(), "thunderhead-i-7-finalizer");
+        let key = "/tidb/brie/import/lightning/thunderhead-i-7/finalizer";
+        assert_eq!(options.registration().as_deref(), Some(key));
+        let reads = LeaseOptions { pause: PauseScope::None, ..options };
+        assert_eq!(reads.registration(), None, "who only holds versions is no import to others");
+    }
+
+    #[test]
+    fn old_pds_have_no_rules_that_end() {
+        for (version, ends) in [
+            ("v5.4.3", false),
+            ("6.0.0-alpha", false),
+            ("6.1.0", true),
+            ("v9.0.0-alpha", true),
+            ("None", true),
+        ] {
+            assert_eq!(rules_end(version), ends, "{version}");
+        }
     }
 
     #[test]

@@ -52,8 +52,8 @@ pub use pd::{
 pub use region::{RegionCache, RegionInfo, covers};
 pub use split::{ScatterReport, SplitOptions, SplitReport, Splitter};
 pub use tidb::{
-    IdKind, NextId, RebaseTo, Settings, SqlRows, SqlSession, Tidb, quote_name, quote_table, quote_text,
-    tidb_settings,
+    IdKind, NextId, RebaseTo, Settings, SqlRows, SqlSession, Tidb, alter, quote_name, quote_table,
+    quote_text, tidb_settings,
 };
 pub use tikv::{BuiltSst, ImportMode, RangeChecksum, StoreConfig, Tikv, Version, parse_size};
 

@@ -69,6 +69,10 @@ pub struct ScatterReport {
     pub leaders: BTreeMap<u64, usize>,
     /// Leaders on the fullest store divided by the mean; 1.0 is even.
     pub imbalance: f64,
+    /// Peers by store id, stores without any included.
+    pub peers: BTreeMap<u64, usize>,
+    /// Peers on the fullest store divided by the mean.
+    pub peer_imbalance: f64,
 }
 
 /// Splits and scatters.
@@ -232,14 +236,20 @@ impl Splitter {
         }
         let regions =
             if report.skipped.is_some() { regions } else { self.pd.scan_regions(start, end).await? };
-        (report.leaders, report.imbalance) = balance(&regions, &stores);
+        let leaders = regions.iter().filter_map(|region| region.leader);
+        (report.leaders, report.imbalance) = balance(leaders.map(|peer| peer.store_id), &stores);
+        let peers = regions.iter().flat_map(|region| &region.region.peers).map(|peer| peer.store_id);
+        (report.peers, report.peer_imbalance) = balance(peers.filter(|id| stores.contains(id)), &stores);
         tracing::info!(?report, "scattered");
         // A handful of regions cannot be even.
-        if report.skipped.is_none() && report.imbalance > UNEVEN && regions.len() >= 10 * stores.len() {
+        let worst = report.imbalance.max(report.peer_imbalance);
+        if report.skipped.is_none() && worst > UNEVEN && regions.len() >= 10 * stores.len() {
             tracing::warn!(
                 imbalance = report.imbalance,
                 leaders = ?report.leaders,
-                "leaders are uneven: the fullest store will take longest"
+                peer_imbalance = report.peer_imbalance,
+                peers = ?report.peers,
+                "leaders or peers are uneven: the fullest store will take longest"
             );
         }
         Ok(report)
@@ -345,15 +355,15 @@ fn levels(count: usize) -> Vec<Vec<usize>> {
     levels
 }
 
-fn balance(regions: &[RegionInfo], stores: &[u64]) -> (BTreeMap<u64, usize>, f64) {
-    let mut leaders: BTreeMap<u64, usize> = stores.iter().map(|&store| (store, 0)).collect();
-    for leader in regions.iter().filter_map(|region| region.leader) {
-        *leaders.entry(leader.store_id).or_default() += 1;
+fn balance(placed: impl Iterator<Item = u64>, stores: &[u64]) -> (BTreeMap<u64, usize>, f64) {
+    let mut counts: BTreeMap<u64, usize> = stores.iter().map(|&store| (store, 0)).collect();
+    for store in placed {
+        *counts.entry(store).or_default() += 1;
     }
-    let total: usize = leaders.values().sum();
-    let most = leaders.values().copied().max().unwrap_or_default();
-    let imbalance = if total == 0 { 1.0 } else { most as f64 * leaders.len() as f64 / total as f64 };
-    (leaders, imbalance)
+    let total: usize = counts.values().sum();
+    let most = counts.values().copied().max().unwrap_or_default();
+    let imbalance = if total == 0 { 1.0 } else { most as f64 * counts.len() as f64 / total as f64 };
+    (counts, imbalance)
 }
 
 #[cfg(test)]
@@ -386,14 +396,9 @@ mod tests {
 
     #[test]
     fn imbalance_compares_the_fullest_store_with_the_mean() {
-        let led_by = |store_id| {
-            let leader = metapb::Peer { id: 1, store_id, ..Default::default() };
-            RegionInfo::new(metapb::Region::default(), Some(leader))
-        };
-        let regions = [led_by(1), led_by(1), led_by(2)];
-        let (leaders, imbalance) = balance(&regions, &[1, 2, 3]);
+        let (leaders, imbalance) = balance([1, 1, 2].into_iter(), &[1, 2, 3]);
         assert_eq!(leaders, BTreeMap::from([(1, 2), (2, 1), (3, 0)]));
         assert!((imbalance - 2.0).abs() < 1e-9);
-        assert!((balance(&[], &[1]).1 - 1.0).abs() < 1e-9);
+        assert!((balance(std::iter::empty(), &[1]).1 - 1.0).abs() < 1e-9);
     }
 }

@@ -25,7 +25,7 @@ pub use lightning::{
 pub use load::{ConfigError, all_keys, load, parse, remarks, resolve};
 pub use loader::from_loader;
 pub use overrides::{Override, from_environment};
-pub use thunderhead::{Ingest, SpotNotices, Thunderhead};
+pub use thunderhead::{Ingest, SpotNotices, Thunderhead, TiflashReplicas};
 pub use types::{ByteSize, Level, OneOrMany, Secret, Span};
 
 use serde::{Deserialize, Serialize};

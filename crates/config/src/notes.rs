@@ -54,7 +54,6 @@ const NOTES: &[(&str, &str)] = &[
     ("security.redact-info-log", "without effect: rows are never logged, only their places"),
     ("tidb.log-level", "without effect: TiDB's library is not used"),
     ("tidb.max-allowed-packet", "for `backend = \"tidb\"` only: no other statement is that large"),
-    ("tikv-importer.add-index-by-sql", "without effect: indexes are imported with the rows"),
     ("tikv-importer.addr", "for `backend = \"importer\"`: an importer, ours or the old tikv-importer"),
     ("tikv-importer.block-size", "without effect: sorted files have their own format"),
     ("tikv-importer.duplicate-resolution", "deprecated: taken for conflict.strategy"),

@@ -29,6 +29,16 @@ pub enum SpotNotices {
     Gcp,
 }
 
+/// When replicas in TiFlash are filled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TiflashReplicas {
+    /// After the import: an empty table has none meanwhile.
+    After,
+    /// During the import, which writes to them, too.
+    Keep,
+}
+
 section! {
     /// `[thunderhead]`
     Thunderhead {
@@ -62,6 +72,8 @@ section! {
         ingest: Ingest = Ingest::Write,
         /// A job that makes no progress for so long is given to another worker.
         stall_timeout: Span = Span(Duration::from_mins(10)),
+        /// When replicas in TiFlash are filled.
+        tiflash_replicas: TiflashReplicas = TiflashReplicas::After,
         /// Whose notices that the machine will be taken away are watched for.
         spot_notices: SpotNotices = SpotNotices::Off,
         /// The session time zone in which TIMESTAMP text is read; empty = the target's.

@@ -17,11 +17,28 @@ pub const LONG_STATEMENT: Duration = Duration::from_secs(3600);
 
 /// What TiKV holds of a table now, all partitions and indexes: what `ADMIN CHECKSUM TABLE` says.
 pub async fn table_checksum(cluster: &Cluster, table: &Table) -> Result<Pairs, Fault> {
+    sum(cluster, table, table.key_ids().into_iter().map(keys::table_range)).await
+}
+
+/// What TiKV holds of a table's rows and of the indexes that this definition has, whatever the table got since.
+pub async fn definition_checksum(cluster: &Cluster, table: &Table) -> Result<Pairs, Fault> {
+    let rows = table.physical_ids().into_iter().map(keys::record_range);
+    let indexes = table.writable_indexes().flat_map(|index| {
+        let ids = if index.is_global { vec![table.info.id] } else { table.physical_ids() };
+        ids.into_iter().map(|id| keys::index_range(id, index.id))
+    });
+    sum(cluster, table, rows.chain(indexes)).await
+}
+
+async fn sum(
+    cluster: &Cluster,
+    table: &Table,
+    ranges: impl Iterator<Item = (Vec<u8>, Vec<u8>)>,
+) -> Result<Pairs, Fault> {
     let name = |error: &ClusterError| fault::of_cluster(error).of_table(&table.db, &table.info.name.original);
     let ts = cluster.pd.tso(1).await.map_err(|error| name(&error))?;
     let mut total = Pairs::default();
-    for id in table.key_ids() {
-        let (start, end) = keys::table_range(id);
+    for (start, end) in ranges {
         let found = cluster
             .tikv
             .checksum(&start, &end, ts, CHECKSUM_CONCURRENCY)

@@ -20,6 +20,8 @@ pub enum Reached {
     Ingesting,
     /// Those that ingest and replace rows with equal keys.
     Replacing,
+    /// Those of tables that get indexes when they have their rows.
+    Deferring,
     /// Those by SQL.
     BySql,
 }
@@ -54,6 +56,10 @@ steps! {
     Listed = "plan.listed" Always,
     /// Databases and tables are made.
     SchemasMade = "plan.schemas-made" Always,
+    /// The ledger says what tables had; nothing is taken away.
+    DefinitionsNoted = "plan.definitions-noted" Deferring,
+    /// Tables have no more of it; there is no plan.
+    DefinitionsReduced = "plan.definitions-reduced" Deferring,
     /// Every job has its commit timestamp.
     TimestampsGiven = "plan.timestamps-given" Ingesting,
     /// Garbage collection is held off until workers begin.
@@ -102,10 +108,14 @@ steps! {
     TablesVerified = "finalize.tables-verified" Ingesting,
     /// Allocators are beyond every id.
     IdsRebased = "finalize.ids-rebased" Ingesting,
+    /// Tables have their indexes again.
+    IndexesAdded = "finalize.indexes-added" Deferring,
     /// Statistics are fresh.
     TablesAnalyzed = "finalize.tables-analyzed" Ingesting,
     /// The cluster has its normal mode back.
     ModeRestored = "finalize.mode-restored" Ingesting,
+    /// Tables have their replicas in TiFlash again.
+    ReplicasSet = "finalize.replicas-set" Deferring,
     /// The outcome is decided, its marker is missing.
     VerdictWritten = "finalize.verdict-written" Always,
     /// `COMPLETE.json` or `FAILED.json` is there.

@@ -119,7 +119,9 @@ impl Delivery {
             }
             configured => configured.max(SMALLEST_REGION),
         };
-        let ingester = cluster.ingester(mode, IngestOptions::default());
+        // Stores in import mode take whatever comes.
+        let ask_first = config.cron.switch_mode.0.is_zero();
+        let ingester = cluster.ingester(mode, IngestOptions { ask_first, ..IngestOptions::default() });
         let way = Way::Cluster { cluster, ingester, region_bytes, group: group.to_owned() };
         Ok(Self::new(way, piece_bytes, env))
     }

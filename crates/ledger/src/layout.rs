@@ -45,6 +45,11 @@ impl Layout {
         self.root.clone().join("plan.json")
     }
 
+    /// What of the target's definitions is put off.
+    pub fn deferred(&self) -> Path {
+        self.root.clone().join("deferred.json")
+    }
+
     /// The folder of all plans' jobs.
     pub fn jobs(&self) -> Path {
         self.root.clone().join("jobs")

@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! {ledger}/{import_id}/
+//!     deferred.json           indexes and TiFlash replicas that tables get again when they have their rows (planner, first)
 //!     plan.json               everything that is decided once            (planner, last of its objects)
 //!     jobs/<attempt>/00000042.json   one unit of work; the plan names the attempt (planner)
 //!     cuts/<attempt>/000007.json     a file that was cut by looking       (planner)
@@ -26,6 +27,7 @@
 //! There is no other database: progress, status, resume and audit all read these objects. Workers' reports are for people and for patience: no outcome depends on them.
 
 mod care;
+mod deferred;
 mod layout;
 mod model;
 mod results;
@@ -33,6 +35,7 @@ mod store;
 mod worker;
 
 pub use care::imports;
+pub use deferred::{Deferred, DeferredIndex, DeferredTable, TiflashReplicas};
 pub use layout::{JobId, Layout};
 pub use model::{
     Backend, Bases, Chunk, Complete, Conflict, ConflictPolicy, ConflictStrategy, CutFile, FORMAT, Failed,

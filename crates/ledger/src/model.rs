@@ -164,6 +164,9 @@ pub struct PlannedTable {
     /// the table held before the first of them is not in anybody's plan.
     #[serde(default)]
     pub before: Pairs,
+    /// Whether the table gets indexes again when it has its rows: those of `deferred.json`. They are none of `info`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gets_indexes: bool,
 }
 
 /// A column that is written by SQL.
@@ -464,6 +467,9 @@ pub struct Complete {
     /// What it took.
     #[serde(default)]
     pub usage: Usage,
+    /// Statements that the target has refused for now: replicas in TiFlash that are not set again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_to_do: Vec<String>,
 }
 
 /// What an import took, by the jobs' own clocks. Runs of jobs that were lost are not in it.
@@ -496,6 +502,9 @@ pub struct Failed {
     /// The tables as far as they are known.
     #[serde(default)]
     pub tables: Vec<TableReport>,
+    /// Statements that give the target's tables back what was taken away from them for the import.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_to_do: Vec<String>,
 }
 
 /// `verdict.json`: the fence. Whoever writes it first decides the outcome; the markers repeat it.

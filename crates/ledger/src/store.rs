@@ -154,7 +154,7 @@ impl Ledger {
 
     /// Writes a document once. A put whose answer was lost, or that the client retried by itself, is
     /// recognised as one's own by its contents.
-    async fn put_once<T: Serialize + DeserializeOwned>(
+    pub(crate) async fn put_once<T: Serialize + DeserializeOwned>(
         &self,
         path: &Path,
         document: &T,
@@ -203,7 +203,7 @@ impl Ledger {
         serde_json::from_slice(body).map_err(damaged)
     }
 
-    async fn get<T: DeserializeOwned>(&self, path: &Path) -> Result<Option<T>, LedgerError> {
+    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &Path) -> Result<Option<T>, LedgerError> {
         match self.read(path).await? {
             Some(body) => Ok(Some(self.parse(path, &body)?)),
             None => Ok(None),

@@ -90,6 +90,7 @@ fn verdict(finalizer: &str) -> Verdict {
             finished_micros: 1,
             faults: vec![Fault::new(Code::Stalled, format!("found by {finalizer}"))],
             tables: Vec::new(),
+            left_to_do: Vec::new(),
         }),
     }
 }

@@ -39,6 +39,7 @@ struct State {
     ddl_jobs: Vec<[String; 4]>,
     import_jobs: Vec<[String; 2]>,
     clock_ms: i64,
+    keyspace: String,
 }
 
 impl Guises {
@@ -60,6 +61,11 @@ impl Guises {
     /// What `VERSION()` answers, whole.
     pub fn claim_tidb_version(&self, version: &str) {
         self.state(|state| state.tidb_version = Some(version.to_owned()));
+    }
+
+    /// The keyspace that TiDB says it works in.
+    pub fn claim_keyspace(&self, name: &str) {
+        self.state(|state| state.keyspace = name.to_owned());
     }
 
     /// Puts a key into PD's etcd.
@@ -132,6 +138,10 @@ impl Guises {
             .map(|(key, value)| (key.clone(), value.clone()))
             .collect()
         })
+    }
+
+    pub(crate) fn keyspace(&self) -> String {
+        self.state(|state| state.keyspace.clone())
     }
 
     pub(crate) fn grants(&self) -> Option<Vec<String>> {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use axum::Router;
 use th_env::Env;
 use th_proto::etcdserverpb::kv_server::KvServer;
+use th_proto::etcdserverpb::lease_server::LeaseServer;
 use th_proto::import_sstpb::import_sst_server::ImportSstServer;
 use th_proto::pdpb::pd_server::PdServer;
 use th_proto::tikvpb::tikv_server::TikvServer;
@@ -171,8 +172,10 @@ impl Playground {
             pd::grpc::PdService { cluster: Arc::clone(&cluster), client_url: client_url.clone() };
         let http = pd::http::routes(pd::http::PdHttp { cluster: Arc::clone(&cluster), client_url });
         let etcd = pd::etcd::EtcdService { cluster: Arc::clone(&cluster) };
-        let pd_routes =
-            Routes::from(http).add_service(PdServer::new(pd_service)).add_service(KvServer::new(etcd));
+        let pd_routes = Routes::from(http)
+            .add_service(PdServer::new(pd_service))
+            .add_service(KvServer::new(etcd.clone()))
+            .add_service(LeaseServer::new(etcd));
         playground.serve_grpc(pd_listener, pd_routes);
         let tidb = Arc::new(Tidb {
             catalog: Catalog::open(&cluster)?,

@@ -21,5 +21,5 @@ pub use model::{
     ColumnInfo, IndexColumn, IndexInfo, Name, PartitionDefinition, PartitionInfo, PartitionKind, SchemaState,
     TableInfo,
 };
-pub use show::{show_create_table, show_create_table_in};
+pub use show::{deferrable_indexes, show_create_table, show_create_table_in};
 pub use table::Table;

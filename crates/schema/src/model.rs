@@ -163,7 +163,7 @@ pub struct IndexInfo {
     #[serde(default)]
     pub mv_index: bool,
     /// Condition of a partial index, empty for others.
-    #[serde(default)]
+    #[serde(default, alias = "partial_condition_expr_string")]
     pub condition_expr_string: String,
     /// Whatever else the server said (vector_index, inverted_index, full_text_index, global_index_version …).
     #[serde(flatten)]

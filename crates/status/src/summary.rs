@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use th_errors::Fault;
 use th_ledger::{
-    JobFailure, JobId, JobInHand, JobResult, Outcome, Plan, SILENT_AFTER, Stage, Verdict, WorkerReport,
-    WorkerState,
+    Complete, Failed, JobFailure, JobId, JobInHand, JobResult, Outcome, Plan, SILENT_AFTER, Stage, Verdict,
+    WorkerReport, WorkerState,
 };
 
 use crate::rate::{Span, bytes_per_second};
@@ -111,6 +111,9 @@ pub struct ImportStatus {
     pub workers: Vec<WorkerStatus>,
     /// Why it failed, or is about to.
     pub faults: Vec<Fault>,
+    /// Statements that give the target's tables what they have not got back.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left_to_do: Vec<String>,
 }
 
 /// How far a table is.
@@ -274,6 +277,12 @@ pub fn summarize(facts: &Facts<'_>, now: i64) -> ImportStatus {
             Some(Outcome::Failed(failed)) => failed.faults.clone(),
             Some(Outcome::Complete(_)) => Vec::new(),
             None => failures.values().map(|failure| failure.fault.clone()).collect(),
+        },
+        left_to_do: match outcome {
+            Some(
+                Outcome::Complete(Complete { left_to_do, .. }) | Outcome::Failed(Failed { left_to_do, .. }),
+            ) => left_to_do.clone(),
+            None => Vec::new(),
         },
     };
     status.waiting_for = waiting_for(&status);

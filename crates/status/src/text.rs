@@ -64,6 +64,9 @@ pub fn lines(status: &ImportStatus) -> String {
     for found in &status.faults {
         line(format!("fault\t{}\t{found}", found.code));
     }
+    for statement in &status.left_to_do {
+        line(format!("to do\t{statement}"));
+    }
     text
 }
 

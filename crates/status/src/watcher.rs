@@ -70,6 +70,7 @@ impl Watcher {
                 state: State::Failed,
                 source: failed.source,
                 faults: failed.faults,
+                left_to_do: failed.left_to_do,
                 ..ImportStatus::default()
             });
         };

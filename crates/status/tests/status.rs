@@ -119,6 +119,7 @@ impl World {
             source_bytes: 400,
             target_version: "v".into(),
             usage: Usage::default(),
+            left_to_do: Vec::new(),
         };
         let verdict = Verdict { format: FORMAT, finalizer: "f".into(), outcome: Outcome::Complete(complete) };
         self.ledger.decide(&verdict).await.unwrap();

@@ -134,6 +134,7 @@ pub(super) async fn sample(of: Of) -> Option<Sampled> {
         jobs: 0..1,
         row_id_end: i64::MAX,
         before: Pairs::default(),
+        gets_indexes: false,
     };
     let plan = Plan {
         format: FORMAT,

@@ -164,6 +164,7 @@ mod tests {
             jobs: 0..1,
             row_id_end: 0,
             before: th_ledger::Pairs::default(),
+            gets_indexes: false,
         }
     }
 

@@ -23,6 +23,9 @@ impl Ingester {
         commit_ts: u64,
         run: &mut Run,
     ) -> Result<(), Diagnosis> {
+        if self.options.ask_first {
+            self.tikv.check_not_busy(region).await?;
+        }
         run.stats.writes += 1;
         let files = match &self.mode {
             IngestMode::Write => {

@@ -54,11 +54,14 @@ pub struct IngestOptions {
     pub attempts: u32,
     /// Most bytes of keys and values in one file; more become several files.
     pub max_file_bytes: usize,
+    /// Whether stores are asked, before a file is made, if they would ingest it: for stores that are not in import
+    /// mode, and push back when their compaction falls behind.
+    pub ask_first: bool,
 }
 
 impl Default for IngestOptions {
     fn default() -> Self {
-        Self { deadline: Duration::from_mins(30), attempts: 30, max_file_bytes: 384 << 20 }
+        Self { deadline: Duration::from_mins(30), attempts: 30, max_file_bytes: 384 << 20, ask_first: false }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Client of TiDB: SQL, and the HTTP status API for what SQL does not show.
 
+pub mod alter;
 mod ids;
 mod query;
 mod session;

@@ -44,6 +44,29 @@ impl Tikv {
         }
     }
 
+    /// Asks every TiKV peer of a region whether it would ingest now, by an ingest of nothing. A refusal is that of a busy
+    /// (or suspended) store; what else a store says against an ingest of nothing does not count.
+    pub async fn check_not_busy(&self, region: &RegionInfo) -> Result<(), Diagnosis> {
+        let asking = region.region.peers.iter().map(|peer| async move {
+            let store = self.store(peer.store_id).await?;
+            if store.is_tiflash {
+                return Ok(());
+            }
+            let context = Some(self.region_context(region, *peer));
+            let request = import_sstpb::MultiIngestRequest { context, ssts: Vec::new() };
+            let mut client = self.import_client(&store)?;
+            let answer = within(self.ingest_timeout(), client.multi_ingest(request)).await;
+            match answer.ok().and_then(|answer| answer.error) {
+                Some(error) if error.server_is_busy.is_some() => {
+                    Err(diagnosis::of_region_error(&store.import_address, &error))
+                }
+                // Nobody answers, perhaps: the write will tell.
+                _ => Ok(()),
+            }
+        });
+        futures::future::try_join_all(asking).await.map(drop)
+    }
+
     /// An ingest waits for Raft and for RocksDB, longer than a small request may.
     fn ingest_timeout(&self) -> Duration {
         self.inner.options.request_timeout * 4

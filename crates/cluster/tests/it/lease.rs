@@ -64,6 +64,21 @@ async fn what_a_dead_holder_left_is_released_by_its_name() -> Result<(), Cluster
 }
 
 #[tokio::test]
+async fn stores_cut_files_at_the_borders_of_ranges_of_many_regions() -> Result<(), ClusterError> {
+    let double = Double::start(2).await;
+    let cluster = connect(&double).await;
+    let range = (b"t1".to_vec(), b"t2".to_vec());
+    let partitioned = vec![range.clone()];
+    cluster.lease(LeaseOptions { partitioned, ..options("worker") }).await?.release().await?;
+    // User keys as they are; they end by themselves.
+    let asked = |store| (store, range.0.clone(), range.1.clone(), 300);
+    assert_eq!(double.world().partitioned, [asked(1), asked(2)]);
+    cluster.lease(options("worker")).await?.release().await?;
+    assert_eq!(double.world().partitioned.len(), 2, "small tables need it not");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_pause_of_scheduling_needs_ranges() {
     let double = Double::start(1).await;
     let cluster = connect(&double).await;

@@ -30,6 +30,13 @@ pub(crate) struct ServiceSafePoint {
     pub(crate) expires_at: i64,
 }
 
+/// A key of the etcd inside PD, with the lease that it ends with (0 = none).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct EtcdKey {
+    pub(crate) value: Vec<u8>,
+    pub(crate) lease: i64,
+}
+
 /// Everything of PD's that is no region.
 pub(crate) struct PdState {
     inner: Mutex<PdData>,
@@ -50,6 +57,12 @@ pub(crate) struct PdData {
     pub(crate) services: BTreeMap<String, ServiceSafePoint>,
     /// The cluster's safe point.
     pub(crate) gc_safe_point: u64,
+    /// Leases of etcd: seconds to live, and their end.
+    #[serde(default)]
+    pub(crate) etcd_leases: BTreeMap<i64, (i64, i64)>,
+    /// Keys of etcd.
+    #[serde(default)]
+    pub(crate) etcd: BTreeMap<String, EtcdKey>,
 }
 
 impl PdState {
@@ -98,6 +111,17 @@ impl PdData {
         self.ttl_config.retain(|_, (_, end)| *end > now);
         self.services.retain(|_, service| service.expires_at > now);
         self.label_rules.retain(|_, rule| rule.expire(now));
+        let ended: Vec<i64> =
+            self.etcd_leases.iter().filter(|(_, (_, end))| *end <= now).map(|(id, _)| *id).collect();
+        for id in ended {
+            self.end_lease(id);
+        }
+    }
+
+    /// Ends a lease of etcd with its keys; false if there is none.
+    pub(crate) fn end_lease(&mut self, id: i64) -> bool {
+        self.etcd.retain(|_, key| key.lease != id);
+        self.etcd_leases.remove(&id).is_some()
     }
 
     /// The service that holds garbage collection back most.

@@ -132,7 +132,7 @@ pub(crate) async fn check(session: &mut Session, names: &[TableName]) -> Result<
 
 fn check_table(cluster: &Cluster, context: &Context, entry: &Entry) -> Result<(), SqlError> {
     let mut expected = Checksum::default();
-    rewrite::each_row_encoded(cluster, context, entry, &entry.info, |pairs| {
+    rewrite::each_row_encoded(cluster, context, entry, &entry.info, |_, pairs| {
         for pair in pairs.iter().filter(|pair| matches!(pair.kind, PairKind::Index(_))) {
             expected.update(pair.key, pair.value);
         }

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use th_schema::{TableInfo, apply_alter};
+use th_codec::keys::index_range;
+use th_schema::{IndexInfo, TableInfo, apply_alter};
+use th_sst::memcomparable;
 
 use crate::tidb::error::SqlError;
 use crate::tidb::outcome::Outcome;
@@ -66,7 +68,7 @@ fn apply(session: &mut Session, name: &TableName, spec: &AlterSpec) -> Result<()
             let to = TableName { db: to.db.clone().or(Some(db)), table: to.table.clone() };
             ddl::rename(session, &[(name.clone(), to)]).map(|_| ())
         }
-        AlterSpec::TiflashReplica(count) => {
+        AlterSpec::TiflashReplica(count, labels) => {
             let servers = tidb.cluster.guises.tiflash_stores().len() as u64;
             if *count > servers {
                 return Err(SqlError::unknown(format!(
@@ -77,7 +79,7 @@ fn apply(session: &mut Session, name: &TableName, spec: &AlterSpec) -> Result<()
                 let replica = match count {
                     0 => serde_json::Value::Null,
                     _ => serde_json::json!({
-                        "Count": count, "LocationLabels": [], "Available": false, "AvailablePartitionIDs": null,
+                        "Count": count, "LocationLabels": labels, "Available": false, "AvailablePartitionIDs": null,
                     }),
                 };
                 entry.info.rest.insert("tiflash_replica".into(), replica);
@@ -102,10 +104,13 @@ fn alter_definition(session: &mut Session, name: &TableName, text: &str) -> Resu
     }
     let options = ddl::ddl_options(session, &entry.db, entry.info.id)?;
     let mut info = entry.info.clone();
-    apply_alter(&mut info, text.trim().trim_end_matches(';'), &options)
-        .map_err(|error| duplicate_key(&error))?;
+    apply_alter(&mut info, text.trim().trim_end_matches(';'), &options).map_err(|error| of_index(&error))?;
     let added: BTreeSet<i64> = index_ids(&info).difference(&index_ids(&entry.info)).copied().collect();
-    let before: Vec<_> = entry.info.columns.iter().map(|column| (column.id, &column.field_type.tp)).collect();
+    let dropped: BTreeSet<i64> = index_ids(&entry.info).difference(&index_ids(&info)).copied().collect();
+    refuse_to_drop_what_keys_need(&entry.info, &info)?;
+    // Hidden columns hold nothing: they come and go with the indexes of expressions.
+    let shown = entry.info.columns.iter().filter(|column| !column.hidden);
+    let before: Vec<_> = shown.map(|column| (column.id, &column.field_type.tp)).collect();
     let stays = before
         .iter()
         .all(|(id, tp)| info.columns.iter().any(|column| column.id == *id && column.field_type.tp == **tp));
@@ -122,7 +127,35 @@ fn alter_definition(session: &mut Session, name: &TableName, text: &str) -> Resu
         entry.info = info;
         Ok(())
     })?;
+    let ids = || entry.physical_ids().into_iter().chain([entry.info.id]);
+    for (start, end) in dropped.iter().flat_map(|&index| ids().map(move |id| index_range(id, index))) {
+        for store in &tidb.cluster.stores {
+            store.destroy_range(&memcomparable::encode(&start), &memcomparable::encode(&end))?;
+        }
+    }
     Ok(Outcome::done())
+}
+
+/// An index goes only if the table's own foreign keys have another that begins with their columns.
+fn refuse_to_drop_what_keys_need(before: &TableInfo, after: &TableInfo) -> Result<(), SqlError> {
+    let keys = before.rest.get("fk_info").and_then(serde_json::Value::as_array);
+    for key in keys.into_iter().flatten() {
+        let columns = key.get("cols").and_then(serde_json::Value::as_array);
+        let columns: Vec<&str> =
+            columns.into_iter().flatten().filter_map(|name| name.get("L")?.as_str()).collect();
+        let serves = |index: &&IndexInfo| {
+            let parts = index.columns.iter().map(|part| part.name.lower.as_str());
+            index.columns.len() >= columns.len() && parts.zip(&columns).all(|(part, column)| part == *column)
+        };
+        if let Some(index) = before.indexes.iter().find(serves)
+            && !after.indexes.iter().any(|index| serves(&index))
+        {
+            let name = &index.name.original;
+            let message = format!("Cannot drop index '{name}': needed in a foreign key constraint");
+            return Err(SqlError::new(1553, message));
+        }
+    }
+    Ok(())
 }
 
 /// A stored definition counts its changes.
@@ -143,14 +176,15 @@ fn rows_exist(session: &Session, entry: &crate::tidb::catalog::Entry) -> Result<
     Ok(found)
 }
 
-/// TiDB's own error for an index name that is taken, however the schema crate words it.
-fn duplicate_key(error: &th_schema::SchemaError) -> SqlError {
+/// TiDB's own errors for an index name that is taken or unknown, however the schema crate words it.
+fn of_index(error: &th_schema::SchemaError) -> SqlError {
     let message = error.to_string();
-    let name = message
-        .contains("two keys have the name")
-        .then(|| message.rsplit('`').nth(1).unwrap_or_default().to_owned());
-    match name {
-        Some(name) => SqlError::duplicate_key_name(&name),
-        None => error.clone().into(),
+    let name = message.rsplit('`').nth(1).unwrap_or_default();
+    if message.contains("two keys have the name") {
+        SqlError::duplicate_key_name(name)
+    } else if message.contains("there is no index") {
+        SqlError::new(1091, format!("index {name} doesn't exist"))
+    } else {
+        error.clone().into()
     }
 }

@@ -133,13 +133,15 @@ pub(crate) fn fill_indexes(
     let cluster = Arc::clone(&session.tidb.cluster);
     let mut seen: BTreeSet<Vec<u8>> = BTreeSet::new();
     let mut changes = Changes::new();
-    each_row_encoded(&cluster, &session.context(), entry, info, |pairs| {
+    let context = session.context();
+    each_row_encoded(&cluster, &context, entry, info, |row, pairs| {
         for pair in pairs.iter() {
-            if !matches!(pair.kind, PairKind::Index(id) if added.contains(&id)) {
+            let PairKind::Index(id) = pair.kind else { continue };
+            if !added.contains(&id) {
                 continue;
             }
             if pair.unique && !seen.insert(pair.key.to_vec()) {
-                return Err(SqlError::new(1062, "Duplicate entry for the new unique index"));
+                return Err(duplicate(info, id, row, &context));
             }
             changes.insert(pair.key.to_vec(), Some(pair.value.to_vec()));
         }
@@ -148,20 +150,39 @@ pub(crate) fn fill_indexes(
     transaction::commit(&cluster, &changes)
 }
 
+/// `Duplicate entry '1-a' for key 't.k'`, with the values of a row.
+fn duplicate(info: &TableInfo, id: i64, row: &[Datum<'static>], context: &Context) -> SqlError {
+    let index = info.indexes.iter().find(|index| index.id == id);
+    let text = |offset: usize| {
+        let text = rows::text(row.get(offset)?, &info.columns.get(offset)?.field_type, context)?;
+        Some(String::from_utf8_lossy(&text).into_owned())
+    };
+    let parts = index.iter().flat_map(|index| &index.columns);
+    let values: Vec<String> =
+        parts.map(|part| text(part.offset).unwrap_or_else(|| "NULL".to_owned())).collect();
+    let index = index.map_or("", |index| index.name.original.as_str());
+    let message = format!("Duplicate entry '{}' for key '{}.{index}'", values.join("-"), info.name.original);
+    SqlError::new(1062, message)
+}
+
 /// Encodes every stored row again under a definition.
 pub(crate) fn each_row_encoded(
     cluster: &Cluster,
     context: &Context,
     entry: &Entry,
     info: &TableInfo,
-    mut visit: impl FnMut(&Pairs) -> Result<(), SqlError>,
+    mut visit: impl FnMut(&[Datum<'static>], &Pairs) -> Result<(), SqlError>,
 ) -> Result<(), SqlError> {
     let mut rewriter = Rewriter::new(cluster, context, entry, info)?;
     let read_ts = cluster.timestamp()?;
     for id in entry.physical_ids() {
         let mut failed = None;
         rows::scan_pairs(cluster, &th_codec::keys::record_range(id), read_ts, |key, value| {
-            match rewriter.pairs(key, value).and_then(&mut visit) {
+            let visited = rewriter.decode(key, value).and_then(|row| {
+                let pairs = rewriter.encode(key, &row)?;
+                visit(&row, pairs)
+            });
+            match visited {
                 Ok(()) => ControlFlow::Continue(()),
                 Err(error) => {
                     failed = Some(error);

@@ -91,8 +91,8 @@ pub(crate) enum AlterSpec {
         force: bool,
     },
     Rename(TableName),
-    /// SET TIFLASH REPLICA.
-    TiflashReplica(u64),
+    /// SET TIFLASH REPLICA: how many, and labels that they are spread by.
+    TiflashReplica(u64, Vec<String>),
     /// A change of the definition; the statement's text says which.
     Definition,
     /// Taken without effect (FORCE, ENABLE KEYS, …).

@@ -74,6 +74,7 @@ async fn settings(State(tidb): State<Arc<Tidb>>) -> Json<Value> {
     let mut settings: Value = serde_json::from_str(SETTINGS).unwrap_or_default();
     if let Some(addresses) = tidb.addresses.get() {
         for (pointer, value) in [
+            ("/keyspace-name", json!(tidb.cluster.guises.keyspace())),
             ("/host", json!(addresses.sql.ip().to_string())),
             ("/advertise-address", json!(addresses.sql.ip().to_string())),
             ("/port", json!(addresses.sql.port())),

@@ -3,9 +3,11 @@
 //! The text leads back to the same definition through [`crate::parse_create_table`], except where
 //! TiDB's own text loses something (a backslash in a default or comment is written as it is).
 
+mod add_index;
 mod column;
 mod partition;
 
+pub use add_index::deferrable_indexes;
 use serde_json::Value;
 use th_types::{TimeZone, flag};
 

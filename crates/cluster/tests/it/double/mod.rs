@@ -65,6 +65,8 @@ pub struct World {
     pub violations: Vec<String>,
     pub split_requests: usize,
     pub modes: Vec<(u64, i32)>,
+    /// Ranges at whose regions' borders a store is to cut its files: store, start, end, seconds.
+    pub partitioned: Vec<(u64, Vec<u8>, Vec<u8>, u64)>,
     pub scattered: Vec<u64>,
     /// Label rules in force, and how often each was set.
     pub rules: BTreeMap<String, u32>,
@@ -310,6 +312,16 @@ service! { ImportSst for Node {
         Ok(Response::new(import_sstpb::SwitchModeResponse {}))
     }
 
+    async fn add_force_partition_range(
+        &self,
+        request: Request<import_sstpb::AddPartitionRangeRequest>,
+    ) -> Result<Response<import_sstpb::AddPartitionRangeResponse>, Status> {
+        let request = request.into_inner();
+        let range = request.range.unwrap_or_default();
+        lock(&self.world).partitioned.push((self.store, range.start, range.end, request.ttl_seconds));
+        Ok(Response::new(import_sstpb::AddPartitionRangeResponse {}))
+    }
+
     type DuplicateDetectStream = Stream<import_sstpb::DuplicateDetectResponse>;
     async fn duplicate_detect(
         &self,
@@ -326,7 +338,6 @@ service! { ImportSst for Node {
     raw_write(Streaming<import_sstpb::RawWriteRequest>) -> import_sstpb::RawWriteResponse;
     clear_files(import_sstpb::ClearRequest) -> import_sstpb::ClearResponse;
     suspend_import_rpc(import_sstpb::SuspendImportRpcRequest) -> import_sstpb::SuspendImportRpcResponse;
-    add_force_partition_range(import_sstpb::AddPartitionRangeRequest) -> import_sstpb::AddPartitionRangeResponse;
     remove_force_partition_range(import_sstpb::RemovePartitionRangeRequest) -> import_sstpb::RemovePartitionRangeResponse;
 } }
 

@@ -56,6 +56,7 @@ pub(super) async fn playground_state(State(state): State<PdHttp>) -> Json<Value>
             "paused_schedulers": data.paused.keys().collect::<Vec<_>>(),
             "ttl_config": data.ttl_config.keys().collect::<Vec<_>>(),
             "safe_points": data.services.keys().collect::<Vec<_>>(),
+            "registrations": data.etcd.keys().collect::<Vec<_>>(),
         })
     });
     Json(json!({"import_mode_stores": import_mode, "pd": leases}))

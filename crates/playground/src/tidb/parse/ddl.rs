@@ -139,10 +139,14 @@ fn alter_spec(cursor: &mut Cursor<'_>) -> Result<AlterSpec, SqlError> {
     }
     if cursor.words("set tiflash replica") {
         let count = number(cursor)?;
+        let mut labels = Vec::new();
         if cursor.words("location labels") {
-            cursor.expression(&[])?;
+            labels.push(cursor.literal()?);
+            while cursor.symbol(",") {
+                labels.push(cursor.literal()?);
+            }
         }
-        return Ok(AlterSpec::TiflashReplica(count));
+        return Ok(AlterSpec::TiflashReplica(count, labels));
     }
     if cursor.words("enable keys") || cursor.words("disable keys") {
         while cursor.peek().is_some() && !matches!(cursor.peek(), Some(Kind::Symbol("," | ";"))) {

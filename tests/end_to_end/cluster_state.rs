@@ -1,0 +1,59 @@
+//! What an import tells the cluster and asks of it while it works.
+
+use th_env::CRASH_AT;
+use th_playground::{Effect, RequestKind};
+use th_tests::{Target, small_dump};
+
+async fn with_small_dump(config: &str) -> (Target, std::path::PathBuf, String) {
+    let target = Target::start().await;
+    let (dump, path) = (target.path("dump"), target.path("config.toml"));
+    std::fs::create_dir_all(&dump).expect("a folder");
+    small_dump::write(&dump);
+    std::fs::write(&path, config).expect("a configuration");
+    (target, dump, path.display().to_string())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_is_registered_where_other_tools_look_until_it_ends() {
+    let (target, dump, _) = with_small_dump("").await;
+    let died = target.start_import_in(&dump, &[], &[(CRASH_AT, "work.leased".to_owned())]).wait().await;
+    assert_eq!(died.code, None, "{}", died.err);
+    let left = target.left_behind().await;
+    assert!(left.contains("registrations [\"/tidb/brie/import/lightning/thunderhead-it/"), "{left}");
+    target.env.move_on(std::time::Duration::from_mins(6));
+    let left = target.left_behind().await;
+    assert!(!left.contains("registrations"), "it ends by itself: {left}");
+    target.import(&dump, &[]).await.succeeded();
+    assert_eq!(target.left_behind().await, "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stores_that_are_never_switched_are_asked_before_they_get_files() {
+    let (target, dump, config) = with_small_dump("[cron]\nswitch-mode = \"0s\"\n").await;
+    target.playground.faults().inject(RequestKind::Ingest, 1, Effect::ServerIsBusy { backoff_ms: 1 });
+    let outcome = target.import(&dump, &["--config", &config]).await.succeeded();
+    assert!(outcome.err.contains("a piece is sent again error=\"ServerIsBusy\""), "{}", outcome.err);
+    assert!(!outcome.err.contains("the same files are ingested again"), "no file was made: {}", outcome.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_pd_whose_rules_would_stay_for_ever_gets_none() {
+    let (target, dump, _) = with_small_dump("").await;
+    target.playground.guises().claim_pd_version("5.4.3");
+    let died = target.start_import_in(&dump, &[], &[(CRASH_AT, "work.leased".to_owned())]).wait().await;
+    assert_eq!(died.code, None, "{}", died.err);
+    let left = target.left_behind().await;
+    assert!(!left.contains("label rules") && left.contains("paused schedulers"), "{left}");
+    target.env.move_on(std::time::Duration::from_mins(11));
+    assert_eq!(target.left_behind().await, "");
+    target.import(&dump, &[]).await.succeeded();
+    assert_eq!(target.left_behind().await, "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_keyspace_is_named_and_refused() {
+    let (target, dump, _) = with_small_dump("").await;
+    target.playground.guises().claim_keyspace("tenant_7");
+    let outcome = target.import(&dump, &[]).await;
+    outcome.failed_with("TH0001", &["the keyspace `tenant_7`", "API v2"]);
+}
