@@ -1,6 +1,7 @@
 //! Imports into a cluster that misbehaves: whatever a store, PD or TiDB refuses, loses or delays, and
 //! whenever it does, all rows arrive once and the cluster is left as it was found.
 
+mod busy;
 mod import;
 mod leftovers;
 mod matrix;

@@ -44,6 +44,11 @@ pub trait Work: Send + Sync + Sized + 'static {
         quota: Option<&Arc<AtomicU64>>,
     ) -> impl Future<Output = Result<JobResult, Fault>> + Send;
 
+    /// How many requests each store is given at once, by store; none where no store is written to.
+    fn store_limits(&self) -> Vec<(u64, u32)> {
+        Vec::new()
+    }
+
     /// Whether there is nothing left to do: the outcome is decided, or every job has a result.
     fn is_over(&self) -> impl Future<Output = Result<bool, Fault>> + Send {
         async {
@@ -70,6 +75,10 @@ impl Work for Import {
 
     fn ledger(&self) -> &Ledger {
         &self.ledger
+    }
+
+    fn store_limits(&self) -> Vec<(u64, u32)> {
+        self.cluster.tikv.store_limits()
     }
 
     async fn lease(&self, config: &Config, holder: &str) -> Result<Option<ImportLease>, Fault> {

@@ -35,13 +35,15 @@ impl Tikv {
             ssts: files.to_vec(),
         };
         let mut client = self.import_client(&store)?;
-        let answer = within(self.ingest_timeout(), client.multi_ingest(request))
-            .await
-            .map_err(|status| diagnosis::of_status(&store.import_address, &status))?;
-        match &answer.error {
-            Some(error) => Err(diagnosis::of_region_error(&store.import_address, error)),
-            None => Ok(()),
-        }
+        let places = self.inner.admission.enter(vec![store.id], self.inner.options.write_timeout).await?;
+        let answer = within(self.ingest_timeout(), client.multi_ingest(request)).await;
+        let outcome = match answer.as_ref().map(|answer| &answer.error) {
+            Err(status) => Err(diagnosis::of_status(&store.import_address, status)),
+            Ok(Some(error)) => Err(diagnosis::of_region_error(&store.import_address, error)),
+            Ok(None) => Ok(()),
+        };
+        places.heed(store.id, &outcome);
+        outcome
     }
 
     /// An ingest waits for Raft and for RocksDB, longer than a small request may.
