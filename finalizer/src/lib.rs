@@ -10,8 +10,10 @@
 pub mod command;
 mod compact;
 pub mod fold;
+mod locate;
 mod records;
 mod resolve;
+mod search;
 mod sharing;
 mod sql;
 pub mod summary;

@@ -15,3 +15,4 @@ mod pieces;
 mod processes;
 mod records;
 mod sql;
+mod tls;

@@ -2,9 +2,11 @@
 //! whenever it does, all rows arrive once and the cluster is left as it was found.
 
 mod busy;
+mod differences;
 mod import;
 mod leftovers;
 mod matrix;
+mod pd_members;
 mod placement;
 mod scans;
 mod steps;

@@ -6,17 +6,19 @@ use th_proto::etcdserverpb::{KeyValue, RangeRequest, RangeResponse, ResponseHead
 use tonic::{Request, Response, Status};
 
 use crate::cluster::Cluster;
-use crate::pd::grpc::MEMBER_ID;
+use crate::pd::members::Seat;
 
 /// The service.
 #[derive(Clone)]
 pub(crate) struct EtcdService {
     pub(crate) cluster: Arc<Cluster>,
+    pub(crate) seat: Seat,
 }
 
 #[tonic::async_trait]
 impl Kv for EtcdService {
     async fn range(&self, request: Request<RangeRequest>) -> Result<Response<RangeResponse>, Status> {
+        self.seat.check_up()?;
         let request = request.into_inner();
         if request.key.is_empty() {
             return Err(Status::invalid_argument("etcdserver: key is not provided"));
@@ -36,7 +38,7 @@ impl Kv for EtcdService {
         Ok(Response::new(RangeResponse {
             header: Some(ResponseHeader {
                 cluster_id: self.cluster.id,
-                member_id: MEMBER_ID,
+                member_id: self.seat.id(),
                 revision: 1,
                 raft_term: 2,
             }),
