@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use th_playground::{Effect, PlaygroundOptions, RequestKind};
+use th_playground::{Effect, Fault, PlaygroundOptions, RequestKind};
 use th_tests::{DEADLINE, Outcome, Running, Target, digests};
 use tokio::task::JoinHandle;
 
@@ -49,8 +49,11 @@ async fn an_import_goes_on_when_pds_leader_dies_and_when_it_moves() {
         pd.join(", ")
     );
     std::fs::write(&config, text).expect("a configuration");
-    // Jobs take a while.
-    target.playground.faults().inject(RequestKind::Write, u32::MAX, Effect::Delay { millis: 20 });
+    // After each second ingest regions are unknown: PD is asked for them.
+    for skip in 1..=FILES as u32 {
+        let (on, effect) = (RequestKind::Ingest, Effect::RegionNotFound);
+        target.playground.faults().add(Fault { on, region: None, store: None, skip, times: 1, effect });
+    }
     let arguments = ["--config", config.to_str().expect("a path")];
     let mut arguments = target.arguments("import", &source, &arguments);
     let flag = arguments.iter().position(|argument| argument == "--pd-urls").expect("the flag");
