@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use th_connect::telemetry::follow;
 use th_connect::{CommonArgs, fault};
 use th_env::Env;
 use th_errors::{Code, Fault};
@@ -52,7 +53,7 @@ pub async fn run(args: FinalizeArgs, env: Env) -> Result<(), Fault> {
         health: site.health(),
         name: format!("finalizer-{}", env.uuid()),
     };
-    let span = tracing::info_span!("finalize", %import_id);
+    let span = follow(tracing::info_span!("finalize", %import_id), import_id);
     let verdict = finalizer.run().instrument(span).await?;
     print!("{}", crate::summary::table(&verdict));
     outcome(verdict)

@@ -3,6 +3,7 @@
 use clap::Args;
 use th_config::Config;
 use th_connect::CommonArgs;
+use th_connect::telemetry::follow;
 use th_env::Env;
 use th_errors::Fault;
 use th_ledger::{Ledger, Plan};
@@ -47,7 +48,7 @@ pub async fn run(args: PlanArgs, env: Env) -> Result<(), Fault> {
     let ledger = th_connect::ledger(&config, &import_id)?;
     let site = Site::new(&import_id, &ledger, &env);
     let _server = site.serve(&config.lightning.status_addr).await?;
-    let span = tracing::info_span!("plan", %import_id);
+    let span = follow(tracing::info_span!("plan", %import_id), &import_id);
     match plan(&config, &env, &import_id, &ledger).instrument(span).await {
         Ok(plan) => {
             print(&plan, &ledger);

@@ -146,6 +146,12 @@ async fn a_target_that_is_not_empty() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_size_of_the_playground_without_one() {
+    let bad = Bad::with_data("shop.t.000000000.sql", GOOD.as_bytes()).await;
+    bad.import(&["--stores", "3"]).await.failed_with("TH0001", &["`--stores`", "`--playground`"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_target_that_cannot_be_reached() {
     let bad = Bad::with_data("shop.t.000000000.sql", GOOD.as_bytes()).await;
     let closed =

@@ -15,4 +15,5 @@ mod pieces;
 mod processes;
 mod records;
 mod sql;
+mod telemetry;
 mod tls;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use th_config::Config;
+use th_connect::telemetry::follow;
 use th_connect::{CommonArgs, fault};
 use th_env::Env;
 use th_errors::{Code, Fault};
@@ -53,7 +54,7 @@ pub async fn run(args: WorkArgs, env: Env) -> Result<(), Fault> {
     let name = args.name.unwrap_or_else(worker_name);
     let progress = Arc::new(Progress::default());
     let assignment = Assignment { env, plan, ledger, source, target, queue, progress, stop, site, name };
-    let span = tracing::info_span!("work", %import_id);
+    let span = follow(tracing::info_span!("work", %import_id), import_id);
     let finished = assignment.work(&config).instrument(span).await?;
     println!("finished\t{finished} jobs");
     Ok(())

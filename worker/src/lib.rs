@@ -28,9 +28,10 @@ use std::time::Duration;
 
 use th_config::Config;
 use th_connect::fault;
+use th_connect::telemetry::follow;
 use th_env::Step;
 use th_errors::{Code, Fault};
-use th_ledger::{FORMAT, JobFailure, Put};
+use th_ledger::{FORMAT, Finished, JobFailure, Put};
 use th_planner::JobMessage;
 use th_queue::{Message, Queue, QueueError, Visibility, VisibilityOptions};
 use th_status::Health;
@@ -107,6 +108,8 @@ pub struct Worker<W = Import> {
     pub resources: Resources,
     /// Progress for whoever shows it.
     pub progress: Arc<Progress>,
+    /// Which jobs are finished, by whomever.
+    pub finished: Arc<Finished>,
     /// Told to stop.
     pub stop: Stop,
     /// Where it says that it does not get on.
@@ -119,7 +122,7 @@ impl<W: Work> Worker<W> {
     /// Works until every job has a result, the outcome is decided, or the stop is set. Returns the
     /// number of jobs this worker finished.
     pub async fn run(self, config: &Config) -> Result<u64, Fault> {
-        if self.import.is_over().await? {
+        if self.is_over().await? {
             // Nothing to do, so nothing is asked of the cluster.
             return Ok(0);
         }
@@ -127,6 +130,18 @@ impl<W: Work> Worker<W> {
         let finished = self.run_leased(config).await;
         reporter.end().await;
         finished
+    }
+
+    /// Whether there is nothing left to do: the outcome is decided, or every job has a result.
+    async fn is_over(&self) -> Result<bool, Fault> {
+        let ledger = self.import.ledger();
+        let check = async {
+            if ledger.verdict().await?.is_some() || !ledger.failed_jobs().await?.is_empty() {
+                return Ok(true);
+            }
+            self.finished.all(ledger, self.import.plan().jobs).await
+        };
+        check.await.map_err(|error| fault::of_ledger(&error))
     }
 
     async fn run_leased(self, config: &Config) -> Result<u64, Fault> {
@@ -187,7 +202,7 @@ impl<W: Work> Worker<W> {
                 Err(error) => return Err(fault::of_queue(&error)),
             };
             queue_failures = 0;
-            if messages.is_empty() && self.import.is_over().await? {
+            if messages.is_empty() && self.is_over().await? {
                 return Ok(());
             }
             for message in messages {
@@ -221,7 +236,10 @@ impl<W: Work> Worker<W> {
         let plan = self.import.plan();
         let table = plan.tables.iter().find(|table| table.jobs.contains(&pointer.job.0));
         let table = table.map(|table| format!("{}.{}", table.db, table.name));
-        let span = tracing::info_span!("job", import_id = %plan.import_id, job = %pointer.job, table = table.map(tracing::field::display));
+        let span = follow(
+            tracing::info_span!("job", import_id = %plan.import_id, job = %pointer.job, table = table.map(tracing::field::display)),
+            &plan.import_id,
+        );
         self.work_on(slot, &pointer, message, quota).instrument(span).await
     }
 
@@ -268,6 +286,7 @@ impl<W: Work> Worker<W> {
                     tracing::info!(other = %other.worker, same, "another run of the job was first");
                 }
                 Step::ResultWritten.reached();
+                self.finished.add(pointer.job, self.import.plan().jobs);
                 visibility.acknowledge().await.map_err(|error| fault::of_queue(&error))?;
                 Step::JobAcknowledged.reached();
                 self.progress.finish_job(result.table);

@@ -1,12 +1,12 @@
 //! A worker's reports: `workers/<name>.json` in the ledger, every [`REPORT_EVERY`].
 //!
 //! They tell people what the worker is at, and the finalizer that somebody lives. A report that cannot be
-//! written is only logged: no job waits for it.
+//! written is only logged: no job waits for it. With each, results that fall to this worker are joined.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use th_ledger::{FORMAT, REPORT_EVERY, WorkerReport, WorkerState};
+use th_ledger::{FORMAT, Finished, REPORT_EVERY, WorkerReport, WorkerState};
 use th_status::Health;
 use tokio::task::JoinHandle;
 
@@ -24,6 +24,7 @@ pub(crate) struct Reporter<W> {
 struct Speaker<W> {
     import: Arc<W>,
     progress: Arc<Progress>,
+    finished: Arc<Finished>,
     stop: Stop,
     health: Health,
     name: String,
@@ -39,6 +40,7 @@ impl<W: Work> Reporter<W> {
         let speaker = Arc::new(Speaker {
             import: Arc::clone(&worker.import),
             progress: Arc::clone(&worker.progress),
+            finished: Arc::clone(&worker.finished),
             stop: worker.stop.clone(),
             health: worker.health.clone(),
             name: worker.name.clone(),
@@ -102,6 +104,9 @@ impl<W: Work> Speaker<W> {
         self.health.set("worker", if ended { None } else { stalled(&report, self.stall) });
         if let Err(error) = self.import.ledger().write_worker(&report).await {
             tracing::warn!(%error, "this worker's report could not be written; the work goes on");
+        }
+        if let Err(error) = self.finished.join(self.import.ledger(), self.import.plan().jobs).await {
+            tracing::warn!(%error, "results could not be joined; whoever reads them reads them one by one");
         }
     }
 }

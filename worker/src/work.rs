@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicU64;
 
 use th_cluster::ImportLease;
 use th_config::Config;
-use th_connect::{SortDir, Target, fault};
+use th_connect::{SortDir, Target};
 use th_dump::Store;
 use th_env::Env;
 use th_errors::Fault;
@@ -47,20 +47,6 @@ pub trait Work: Send + Sync + Sized + 'static {
     /// How many requests each store is given at once, by store; none where no store is written to.
     fn store_limits(&self) -> Vec<(u64, u32)> {
         Vec::new()
-    }
-
-    /// Whether there is nothing left to do: the outcome is decided, or every job has a result.
-    fn is_over(&self) -> impl Future<Output = Result<bool, Fault>> + Send {
-        async {
-            let check = async {
-                let ledger = self.ledger();
-                if ledger.verdict().await?.is_some() || !ledger.failed_jobs().await?.is_empty() {
-                    return Ok(true);
-                }
-                Ok(ledger.finished_jobs().await?.len() >= self.plan().jobs as usize)
-            };
-            check.await.map_err(|error| fault::of_ledger(&error))
-        }
     }
 }
 
@@ -126,6 +112,7 @@ impl Assignment {
     pub async fn work(self, config: &Config) -> Result<u64, Fault> {
         let Self { env, plan, ledger, source, target, queue, progress, stop, site, name } = self;
         let health = site.health();
+        let finished = Arc::default();
         match target {
             Target::Cluster(cluster) => {
                 let sort_dir = SortDir::create(config, &env)?;
@@ -133,13 +120,13 @@ impl Assignment {
                 let resources = resources(config, &sort_dir.path);
                 let import = Import::new(env, config, plan, ledger, source, cluster, &sort_dir.path).await?;
                 let import = Arc::new(import);
-                Worker { import, queue, resources, progress, stop, health, name }.run(config).await
+                Worker { import, queue, resources, progress, finished, stop, health, name }.run(config).await
             }
             Target::Server(server) => {
                 // Nothing is sorted.
                 let resources = resources(config, &PathBuf::new());
                 let import = Arc::new(SqlImport::new(env, config, plan, ledger, source, server)?);
-                Worker { import, queue, resources, progress, stop, health, name }.run(config).await
+                Worker { import, queue, resources, progress, finished, stop, health, name }.run(config).await
             }
         }
     }

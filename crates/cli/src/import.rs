@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use th_config::Config;
+use th_connect::telemetry::follow;
 use th_connect::{CommonArgs, Target};
 use th_env::Env;
 use th_errors::{Code, Fault};
@@ -52,6 +53,9 @@ pub async fn run(args: ImportArgs, env: Env) -> Result<(), Fault> {
         let started = playground::start(options).await?;
         use_playground(&mut config, &started);
         Some(started)
+    } else if let Some(flag) = args.playground_size.given() {
+        let message = format!("`{flag}` is about the embedded cluster, which `--playground` starts");
+        return Err(Fault::new(Code::BadConfig, message));
     } else {
         None
     };
@@ -114,7 +118,8 @@ pub async fn import(config: &Config, env: &Env, import_id: &str, ledger: &Ledger
         let queue = th_connect::queue(config).await;
         let planner =
             Planner { config, env, source: &source, cluster: &target, ledger, queue: &*queue, import_id };
-        let plan = planner.run().instrument(tracing::info_span!("plan", %import_id)).await?;
+        let plan =
+            planner.run().instrument(follow(tracing::info_span!("plan", %import_id), import_id)).await?;
         Ok((source, target, queue, plan))
     };
     let (source, target, queue, plan) = match planned.await {
@@ -136,8 +141,9 @@ pub async fn import(config: &Config, env: &Env, import_id: &str, ledger: &Ledger
         name: format!("finalizer-{}", env.uuid()),
     };
     let mut worked = std::pin::pin!(worked);
-    let mut finalized =
-        std::pin::pin!(finalizer.run().instrument(tracing::info_span!("finalize", %import_id)));
+    let mut finalized = std::pin::pin!(
+        finalizer.run().instrument(follow(tracing::info_span!("finalize", %import_id), import_id))
+    );
     // The worker ends before the finalizer, except when it is told to stop or cannot go on.
     let stopped = tokio::select! {
         verdict = &mut finalized => return verdict,

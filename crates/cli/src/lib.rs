@@ -102,11 +102,11 @@ pub fn main() -> ExitCode {
     match command {
         Command::Import(args) => {
             // The progress display owns the terminal; the log speaks only of trouble.
-            log.start(if progress::on_terminal() { "warn" } else { "info" });
+            let _telemetry = log.start(if progress::on_terminal() { "warn" } else { "info" });
             service::run(|env| import::run(*args, env))
         }
         Command::Check(args) => {
-            log.start("warn");
+            let _telemetry = log.start("warn");
             service::run(|env| check::run(*args, env))
         }
         Command::Plan(args) => service::main(log, |env| th_planner::command::run(*args, env)),

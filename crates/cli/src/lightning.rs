@@ -143,7 +143,8 @@ pub(crate) fn main(args: impl IntoIterator<Item = String>) -> ExitCode {
         println!("thunderhead {}", env!("CARGO_PKG_VERSION"));
         return ExitCode::SUCCESS;
     }
-    service::LogArgs::from_environment().start(if progress::on_terminal() { "warn" } else { "info" });
+    let _telemetry =
+        service::LogArgs::from_environment().start(if progress::on_terminal() { "warn" } else { "info" });
     service::run(|env| run(flags, env))
 }
 

@@ -28,24 +28,30 @@ pub(crate) struct PlaygroundArgs {
 /// How large an embedded cluster is.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct SizeArgs {
-    /// Number of TiKV stores
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=9))]
-    stores: u16,
-    /// Replicas of each region, at most one a store
-    #[arg(long, value_name = "R", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=9))]
-    replicas: u16,
+    /// Number of TiKV stores [default: 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=9))]
+    stores: Option<u16>,
+    /// Replicas of each region, at most one a store [default: 1]
+    #[arg(long, value_name = "R", value_parser = clap::value_parser!(u16).range(1..=9))]
+    replicas: Option<u16>,
 }
 
 impl SizeArgs {
+    /// The first flag that was given.
+    pub(crate) fn given(self) -> Option<&'static str> {
+        self.stores.map(|_| "--stores").or(self.replicas.map(|_| "--replicas"))
+    }
+
     /// Options of a cluster of this size.
     pub(crate) fn options(self) -> Result<PlaygroundOptions, Fault> {
-        if self.replicas > self.stores {
+        let (stores, replicas) = (self.stores.unwrap_or(1), self.replicas.unwrap_or(1));
+        if replicas > stores {
             return Err(Fault::new(
                 Code::BadConfig,
-                format!("{} replicas need as many stores: raise `--stores`", self.replicas),
+                format!("{replicas} replicas need as many stores: raise `--stores`"),
             ));
         }
-        let (stores, replicas) = (usize::from(self.stores), usize::from(self.replicas));
+        let (stores, replicas) = (usize::from(stores), usize::from(replicas));
         Ok(PlaygroundOptions { stores, replicas, ..PlaygroundOptions::default() })
     }
 }

@@ -50,6 +50,8 @@ section! {
         split_files: bool = true,
         /// Jobs that one worker process does at once; 0 = one a CPU.
         concurrency: usize = 0,
+        /// Most bytes that a job reads ahead.
+        read_ahead: ByteSize = ByteSize(32 << 20),
         /// Memory of one process for sorting, shared by its jobs.
         sort_memory: ByteSize = ByteSize(256 << 20),
         /// Bytes of pairs ingested as one piece.

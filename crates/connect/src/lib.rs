@@ -12,6 +12,7 @@ mod server;
 pub mod service;
 mod sort_dir;
 mod target;
+pub mod telemetry;
 
 pub use args::{CommonArgs, load_config};
 pub use open::{cluster, imports, ledger, queue, required_queue, source};

@@ -2,7 +2,7 @@
 
 use th_cluster::{ClusterOptions, TidbOptions, TlsOptions};
 use th_config::{Config, Security};
-use th_dump::{CsvOptions, Extractor, FileRule, ReadOptions, Route, Rules};
+use th_dump::{CsvOptions, Extractor, FileRule, IoOptions, ReadOptions, Route, Rules};
 use th_errors::{Code, Fault};
 use th_types::SqlMode;
 
@@ -83,8 +83,11 @@ pub fn read_options(config: &Config) -> Result<ReadOptions, Fault> {
             config.mydumper.data_character_set
         ))
     })?;
+    let mut io = IoOptions::default();
+    io.prefetch = usize::try_from(config.thunderhead.read_ahead.0).unwrap_or(usize::MAX) / io.read_block;
     Ok(ReadOptions {
         csv,
+        io,
         no_backslash_escapes: mode.no_backslash_escapes(),
         data_character_set: character_set,
         data_invalid_char_replace: config.mydumper.data_invalid_char_replace.clone(),

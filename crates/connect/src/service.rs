@@ -6,7 +6,11 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use th_env::Env;
 use th_errors::Fault;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _, Registry};
+
+use crate::telemetry::{self, Telemetry};
 
 /// How a process logs.
 #[derive(Debug, Clone, Copy, Default, Args)]
@@ -33,23 +37,26 @@ impl LogArgs {
         Self { log_format: if json { LogFormat::Json } else { LogFormat::Text } }
     }
 
-    /// Logs to standard error: `THUNDERHEAD_LOG` chooses levels, without it they are `default_level`.
-    pub fn start(self, default_level: &str) {
+    /// Logs to standard error: `THUNDERHEAD_LOG` chooses levels, without it they are `default_level`. Sends spans, too, if
+    /// the environment asks for it.
+    pub fn start(self, default_level: &str) -> Telemetry {
         let filter =
             EnvFilter::try_from_env("THUNDERHEAD_LOG").unwrap_or_else(|_| EnvFilter::new(default_level));
-        let builder =
-            tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
-        // A second initialisation (in tests) changes nothing.
-        let _ = match self.log_format {
-            LogFormat::Json => builder.json().flatten_event(true).with_span_list(false).try_init(),
-            LogFormat::Text => builder.with_ansi(false).try_init(),
+        let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
+        let lines = match self.log_format {
+            LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).boxed(),
+            LogFormat::Text => lines.with_ansi(false).boxed(),
         };
+        let (spans, telemetry) = telemetry::layer();
+        // A second initialisation (in tests) changes nothing.
+        let _ = Registry::default().with(lines.with_filter(filter)).with(spans).try_init();
+        telemetry
     }
 }
 
 /// Runs a service on a fresh runtime; a fault goes to standard error and makes the exit code.
 pub fn main<F: Future<Output = Result<(), Fault>>>(log: LogArgs, work: impl FnOnce(Env) -> F) -> ExitCode {
-    log.start("info");
+    let _telemetry = log.start("info");
     run(work)
 }
 

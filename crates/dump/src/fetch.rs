@@ -1,13 +1,14 @@
 //! An object's bytes for a blocking reader: range requests run ahead on the runtime, bounded, in order.
 //!
 //! ```text
-//!   parts of the range ──▶ one task a part, at most `prefetch` at once ──▶ channel ──▶ BufRead
+//!   parts of the range ──▶ one task a part, as many as `ReadAhead` says ──▶ channel ──▶ BufRead
 //! ```
 //!
 //! Each part is a task of its own, so it goes on while the reader is busy and its timeout measures the
 //! storage, not the reader. Every answer is compared with what was listed (entity tag, size): a store
 //! that ignores `If-Match` is caught as well.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
 use std::io::{self, BufRead, Read};
@@ -18,7 +19,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use futures::StreamExt;
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, ObjectStore};
 use tokio::runtime::Handle;
@@ -28,6 +28,7 @@ use tokio::task::JoinHandle;
 use crate::dump::DataFile;
 use crate::error::{ReadError, StorageFailure};
 use crate::options::IoOptions;
+use crate::read_ahead::ReadAhead;
 use crate::store::Store;
 
 /// A [`ReadError`] on its way through `std::io::Read`.
@@ -82,6 +83,9 @@ pub(crate) struct ObjectBytes {
     name: Arc<str>,
     position: u64,
     taken: Arc<AtomicU64>,
+    ahead: Arc<ReadAhead>,
+    /// Nothing has come yet.
+    is_new: bool,
     feeder: JoinHandle<()>,
 }
 
@@ -97,14 +101,21 @@ impl ObjectBytes {
         let (sender, parts) = mpsc::channel(1);
         let name = Arc::clone(&object.name);
         let (position, expected) = (range.start, range.end.saturating_sub(range.start));
-        let feeder = runtime.spawn(feed(Arc::new(object), range, io.clone(), sender));
-        Self { parts, current: Bytes::new(), expected, name, position, taken, feeder }
+        let ahead = Arc::new(ReadAhead::new(io.prefetch));
+        let feeder = runtime.spawn(feed(Arc::new(object), range, io.clone(), Arc::clone(&ahead), sender));
+        Self { parts, current: Bytes::new(), expected, name, position, taken, ahead, is_new: true, feeder }
     }
 
     fn next_part(&mut self) -> io::Result<()> {
         while self.current.is_empty() && self.expected > 0 {
-            match self.parts.blocking_recv() {
+            let ready = self.parts.try_recv().ok();
+            let waited = ready.is_none();
+            match ready.or_else(|| self.parts.blocking_recv()) {
                 Some(Ok(bytes)) => {
+                    // For the first part everybody waits.
+                    if !std::mem::take(&mut self.is_new) {
+                        self.ahead.taken(waited);
+                    }
                     self.expected = self.expected.saturating_sub(bytes.len() as u64);
                     self.current = bytes;
                 }
@@ -175,23 +186,22 @@ async fn feed(
     object: Arc<PinnedObject>,
     range: Range<u64>,
     io: IoOptions,
+    ahead: Arc<ReadAhead>,
     sender: mpsc::Sender<Result<Bytes, ReadError>>,
 ) {
     let part = io.read_block.max(1) as u64;
-    let count = range.end.saturating_sub(range.start).div_ceil(part);
-    let prefetch = io.prefetch.max(1);
-    let fetches = (0..count).map(|index| {
-        let start = range.start + index * part;
-        let end = (start + part).min(range.end);
-        let (object, io) = (Arc::clone(&object), io.clone());
-        async move {
-            let task = tokio::spawn(async move { fetch_part(&object, start..end, &io).await });
-            AbortOnDrop(task).await
+    let mut next = range.start;
+    let mut under_way = VecDeque::new();
+    loop {
+        while under_way.len() < ahead.depth() && next < range.end {
+            let bytes = next..(next + part).min(range.end);
+            next = bytes.end;
+            let (object, io) = (Arc::clone(&object), io.clone());
+            under_way
+                .push_back(AbortOnDrop(tokio::spawn(async move { fetch_part(&object, bytes, &io).await })));
         }
-    });
-    let mut fetched = futures::stream::iter(fetches).buffered(prefetch);
-    while let Some(part) = fetched.next().await {
-        let part = part.unwrap_or_else(|stopped| {
+        let Some(first) = under_way.pop_front() else { return };
+        let part = first.await.unwrap_or_else(|stopped| {
             Err(ReadError::Storage {
                 object: object.name.to_string(),
                 offset: range.start,

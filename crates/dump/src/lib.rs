@@ -38,6 +38,7 @@ mod metadata;
 mod open;
 mod options;
 mod parquet;
+mod read_ahead;
 mod route;
 mod row_reader;
 mod scan;

@@ -103,8 +103,8 @@ impl CsvOptions {
 pub struct IoOptions {
     /// Bytes of one request.
     pub read_block: usize,
-    /// Requests in flight or waiting to be read, at least 1. A reader holds at most about
-    /// `(prefetch + 2) * read_block` bytes.
+    /// Most requests in flight or waiting to be read, at least 1; how many there are follows the reader
+    /// and the storage. A reader holds at most about `(prefetch + 2) * read_block` bytes.
     pub prefetch: usize,
     /// The longest wait for one request, all of the client's own retries included.
     pub request_timeout: Duration,
@@ -114,7 +114,7 @@ pub struct IoOptions {
 
 impl Default for IoOptions {
     fn default() -> Self {
-        Self { read_block: 4 << 20, prefetch: 3, request_timeout: Duration::from_secs(200), retries: 2 }
+        Self { read_block: 4 << 20, prefetch: 8, request_timeout: Duration::from_secs(200), retries: 2 }
     }
 }
 

@@ -8,7 +8,7 @@
 //!     cuts/<attempt>/000007.json     a file that was cut by looking       (planner)
 //!     cuts/<attempt>/000007/<start>-<end>   where the next piece really begins (worker)
 //!     results/00000042.json   what a job did, and its sums by index      (whichever worker is first)
-//!     folded/00000042.json    results of a thousand jobs, once they are all there (finalizer)
+//!     folded/00000042.json    results of a thousand jobs, once they are all there (worker or finalizer)
 //!     failures/00000042.json  why a job cannot succeed                   (worker)
 //!     conflicts/00000042.json pairs of rows with equal keys, of a failed job (worker)
 //!     conflicts/00000042.keys keys that several rows of a job have       (worker)
@@ -39,6 +39,6 @@ pub use model::{
     Session, Shared, SqlPlan, TableReport, Target, Verdict,
 };
 pub use parts::{Difference, IndexPairs, JobParts, KeyRange, Origin};
-pub use results::Results;
+pub use results::{Finished, Results};
 pub use store::{Ledger, LedgerError, Put};
 pub use worker::{JobInHand, REPORT_EVERY, SILENT_AFTER, Stage, WorkerReport, WorkerState};

@@ -1,11 +1,13 @@
 //! All results of an import, each read once.
 //!
-//! `results/` is the truth, one object a job. A hundred thousand small objects take long to list and to read, so whoever waits
-//! for all of them joins every [`PART`] into one object of `folded/`, a result a line, as soon as they are all there. Parts say
-//! nothing that the results do not say: without them everything is the same, but slower.
+//! `results/` is the truth, one object a job. A hundred thousand small objects take long to list and to read, so every [`PART`]
+//! are joined into one object of `folded/`, a result a line, as soon as they are all there: by the worker that has finished the
+//! last of them by number ([`Finished`]), or by whoever waits for all ([`Results::fold`]). Parts say nothing that the results do
+//! not say: without them everything is the same, but slower.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -63,7 +65,9 @@ impl Results {
         if self.known.len() >= jobs as usize {
             return Ok(());
         }
-        let finished = ledger.finished_jobs().await?;
+        let first = (0..).zip(self.known.keys()).find(|(number, job)| job.0 != *number);
+        let first = first.map_or(self.known.len() as u32, |(number, _)| number);
+        let finished = ledger.finished_from(JobId(first)).await?;
         let new: Vec<JobId> = finished.into_iter().filter(|job| !self.known.contains_key(job)).collect();
         let read = ledger.results(&new).await?;
         self.known.extend(read.into_iter().map(|result| (result.job, result)));
@@ -94,15 +98,79 @@ impl Results {
             if self.known.range(range.clone()).count() < size {
                 continue;
             }
-            let mut lines = Vec::with_capacity(size * 400);
-            for (_, result) in self.known.range(range) {
-                // A document of ours is always JSON.
-                if serde_json::to_writer(&mut lines, result).is_ok() {
-                    lines.push(b'\n');
-                }
-            }
-            ledger.write_result_part(part, Bytes::from(lines)).await?;
+            let lines = lines(self.known.range(range).map(|(_, result)| result));
+            ledger.write_result_part(part, lines).await?;
             self.parts.insert(part);
+        }
+        Ok(())
+    }
+}
+
+fn lines<'a>(results: impl Iterator<Item = &'a JobResult>) -> Bytes {
+    let mut lines = Vec::with_capacity(PART as usize * 400);
+    for result in results {
+        // A document of ours is always JSON.
+        if serde_json::to_writer(&mut lines, result).is_ok() {
+            lines.push(b'\n');
+        }
+    }
+    Bytes::from(lines)
+}
+
+/// What a worker knows of an import's finished jobs: as little as tells whether all are, and the parts it is to join.
+#[derive(Debug, Default)]
+pub struct Finished(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    /// All jobs below have results.
+    below: u32,
+    /// Parts whose last job was finished here.
+    open: BTreeSet<u32>,
+}
+
+impl Finished {
+    fn known(&self) -> std::sync::MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether each of `jobs` jobs has a result. Only what is beyond the first job without one is asked for.
+    pub async fn all(&self, ledger: &Ledger, jobs: u32) -> Result<bool, LedgerError> {
+        let below = self.known().below;
+        let beyond = ledger.finished_from(JobId(below)).await?;
+        let whole = (below..).zip(&beyond).take_while(|(number, job)| job.0 == *number).count() as u32;
+        let mut known = self.known();
+        known.below = known.below.max(below + whole);
+        Ok(u64::from(below) + beyond.len() as u64 >= u64::from(jobs))
+    }
+
+    /// This worker has finished a job of `jobs`.
+    pub fn add(&self, job: JobId, jobs: u32) {
+        let part = job.0 / PART;
+        if jobs > PART && jobs_of(part, jobs).end.0 == job.0 + 1 {
+            self.known().open.insert(part);
+        }
+    }
+
+    /// Joins the parts that fall to this worker and are whole, of an import of `jobs` jobs.
+    pub async fn join(&self, ledger: &Ledger, jobs: u32) -> Result<(), LedgerError> {
+        let open = self.known().open.clone();
+        let Some(&first) = open.first() else { return Ok(()) };
+        let finished = ledger.finished_from(jobs_of(first, jobs).start).await?;
+        let joined = ledger.result_parts().await?;
+        for part in open {
+            let Range { start, end } = jobs_of(part, jobs);
+            let position = |job: JobId| finished.partition_point(|finished| *finished < job);
+            let finished = finished.get(position(start)..position(end)).unwrap_or_default();
+            if finished.len() < (end.0 - start.0) as usize {
+                continue;
+            }
+            if !joined.contains(&part) {
+                let mut results = ledger.results(finished).await?;
+                results.sort_unstable_by_key(|result| result.job);
+                ledger.write_result_part(part, lines(results.iter())).await?;
+            }
+            self.known().open.remove(&part);
         }
         Ok(())
     }

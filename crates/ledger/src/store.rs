@@ -311,18 +311,27 @@ impl Ledger {
 
     /// Which jobs have a result.
     pub async fn finished_jobs(&self) -> Result<Vec<JobId>, LedgerError> {
-        self.list_jobs(&self.layout.results()).await
+        self.finished_from(JobId(0)).await
+    }
+
+    /// Which jobs from `first` on have a result, in order.
+    pub async fn finished_from(&self, first: JobId) -> Result<Vec<JobId>, LedgerError> {
+        self.list_jobs(&self.layout.results(), first).await
     }
 
     /// Which jobs have failed for good.
     pub async fn failed_jobs(&self) -> Result<Vec<JobId>, LedgerError> {
-        self.list_jobs(&self.layout.failures()).await
+        self.list_jobs(&self.layout.failures(), JobId(0)).await
     }
 
-    async fn list_jobs(&self, folder: &Path) -> Result<Vec<JobId>, LedgerError> {
-        let mut jobs: Vec<JobId> = self
-            .store
-            .list(Some(folder))
+    async fn list_jobs(&self, folder: &Path, first: JobId) -> Result<Vec<JobId>, LedgerError> {
+        let listed = match first.0.checked_sub(1) {
+            Some(before) => self
+                .store
+                .list_with_offset(Some(folder), &folder.clone().join(format!("{}.json", JobId(before)))),
+            None => self.store.list(Some(folder)),
+        };
+        let mut jobs: Vec<JobId> = listed
             .try_filter_map(|object| async move { Ok(JobId::of_object(&object.location)) })
             .try_collect()
             .await
@@ -333,7 +342,7 @@ impl Ledger {
 
     /// The parts of results that are there.
     pub(crate) async fn result_parts(&self) -> Result<Vec<u32>, LedgerError> {
-        let parts = self.list_jobs(&self.layout.folded()).await?;
+        let parts = self.list_jobs(&self.layout.folded(), JobId(0)).await?;
         Ok(parts.into_iter().map(|number| number.0).collect())
     }
 

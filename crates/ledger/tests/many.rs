@@ -6,7 +6,9 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _};
-use th_ledger::{Bases, FORMAT, IndexPairs, JobId, JobParts, JobResult, KeyRange, Ledger, Pairs, Results};
+use th_ledger::{
+    Bases, FORMAT, Finished, IndexPairs, JobId, JobParts, JobResult, KeyRange, Ledger, Pairs, Results,
+};
 
 const JOBS: u32 = 2500;
 
@@ -47,6 +49,11 @@ async fn names(store: &InMemory, folder: &str) -> Vec<Path> {
     names
 }
 
+async fn joined(store: &InMemory) -> Vec<String> {
+    let parts = names(store, "folded").await;
+    parts.iter().filter_map(|part| part.filename().map(str::to_owned)).collect()
+}
+
 #[tokio::test]
 async fn only_whole_parts_are_joined_and_they_stand_for_their_results() {
     let (store, ledger) = ledger();
@@ -58,9 +65,7 @@ async fn only_whole_parts_are_joined_and_they_stand_for_their_results() {
     results.read_new(&ledger, JOBS).await.expect("read");
     assert_eq!(results.len(), JOBS as usize - 1);
     results.fold(&ledger, JOBS).await.expect("joined");
-    let parts = names(&store, "folded").await;
-    let parts: Vec<Option<&str>> = parts.iter().map(Path::filename).collect();
-    assert_eq!(parts, [Some("00000000.json"), Some("00000002.json")]);
+    assert_eq!(joined(&store).await, ["00000000.json", "00000002.json"]);
 
     ledger.write_result(&result(1700)).await.expect("written");
     results.read_new(&ledger, JOBS).await.expect("read");
@@ -92,6 +97,48 @@ async fn a_small_import_has_no_parts() {
     results.fold(&ledger, 1000).await.expect("nothing to join");
     assert_eq!(results.len(), 1000);
     assert_eq!(names(&store, "folded").await, []);
+}
+
+#[tokio::test]
+async fn who_finishes_the_last_job_of_a_part_joins_it_once_it_is_whole() {
+    let (store, ledger) = ledger();
+    let worker = Finished::default();
+    for number in (0..2500).filter(|number| *number != 1700) {
+        ledger.write_result(&result(number)).await.expect("written");
+    }
+    // 998 and 2499 may be any worker's; the parts are those of 999, 1999 and 2499.
+    for number in [998, 1999, 2499] {
+        worker.add(JobId(number), JOBS);
+    }
+    worker.join(&ledger, JOBS).await.expect("joined");
+    assert_eq!(joined(&store).await, ["00000002.json"]);
+    ledger.write_result(&result(1700)).await.expect("written");
+    worker.join(&ledger, JOBS).await.expect("joined");
+    assert_eq!(joined(&store).await, ["00000001.json", "00000002.json"]);
+
+    let mut results = Results::default();
+    for number in 1000..2500 {
+        store.delete(&Path::from(format!("runs/it/results/{number:08}.json"))).await.expect("removed");
+    }
+    results.read_new(&ledger, JOBS).await.expect("read");
+    assert_eq!(results.by_job().values().map(|result| result.rows).sum::<u64>(), (0..2500).sum::<u64>());
+}
+
+#[tokio::test]
+async fn jobs_known_to_be_finished_are_not_listed_again() {
+    let (store, ledger) = ledger();
+    let finished = Finished::default();
+    for number in [0, 1, 3] {
+        ledger.write_result(&result(number)).await.expect("written");
+    }
+    assert!(!finished.all(&ledger, 5).await.expect("listed"));
+    for number in [0, 1] {
+        store.delete(&Path::from(format!("runs/it/results/{number:08}.json"))).await.expect("removed");
+    }
+    ledger.write_result(&result(2)).await.expect("written");
+    assert!(!finished.all(&ledger, 5).await.expect("listed"));
+    ledger.write_result(&result(4)).await.expect("written");
+    assert!(finished.all(&ledger, 5).await.expect("listed"));
 }
 
 #[tokio::test]

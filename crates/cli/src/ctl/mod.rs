@@ -181,7 +181,7 @@ pub(crate) fn main(args: impl IntoIterator<Item = String>) -> ExitCode {
         // As Lightning's: without a verb there is nothing to do but to tell.
         return ExitCode::SUCCESS;
     };
-    service::LogArgs::from_environment().start("warn");
+    let _telemetry = service::LogArgs::from_environment().start("warn");
     service::run(|env| run(verb, flags, env))
 }
 

@@ -33,7 +33,7 @@ enum End {
 
 /// Runs every case below the folders; prints a line each and the numbers last.
 pub(super) fn run(dirs: &[PathBuf]) -> ExitCode {
-    th_connect::service::LogArgs::default().start("off");
+    let _telemetry = th_connect::service::LogArgs::default().start("off");
     let mut cases = Vec::new();
     for dir in dirs {
         if let Err(error) = find(dir, &mut cases) {

@@ -3,12 +3,11 @@
 //! A table of one row is imported; its plan and result are then written again with more jobs, which have done nothing.
 //! So the finalizer's sums are those that TiKV finds, and its run is whole.
 
-use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
 use futures::{StreamExt as _, TryStreamExt as _};
-use th_ledger::{Bases, Job, JobId, JobResult, Ledger, Pairs};
+use th_ledger::{Bases, Finished, Job, JobId, JobResult, Ledger, Pairs};
 
 use super::import::open;
 use super::process::{Cluster, Process, arguments};
@@ -51,17 +50,24 @@ pub(super) fn run(args: &LedgerFigures) -> anyhow::Result<()> {
     finalize.extend([("--queue", nowhere.clone()), ("--queue-endpoint", nowhere)]);
     let status = arguments("status", &of_ledger, &[]);
     let finalize = arguments("finalize", &finalize, &cluster.flags);
-    for (what, arguments) in [
-        ("status, before a finalizer has joined the results", &status),
-        ("finalize", &finalize),
-        ("status", &status),
-    ] {
+    let line = |what: &str, arguments: &[String]| -> anyhow::Result<()> {
         let used = Process::run(arguments, folder.path())?;
-        let mut line = String::new();
-        let _ = write!(line, "{what} | {:.2} | {:.2}", used.wall, used.cpu);
-        println!("{line} | {:.0}", used.memory as f64 / f64::from(1 << 20));
-    }
-    Ok(())
+        let memory = used.memory as f64 / f64::from(1 << 20);
+        println!("{what} | {:.2} | {:.2} | {memory:.0}", used.wall, used.cpu);
+        Ok(())
+    };
+    line("status, each result an object", &status)?;
+    runtime.block_on(join(&open(&path("ledger"), "many")?, args.jobs))?;
+    line("status, results joined by workers", &status)?;
+    line("finalize", &finalize)?;
+    line("status of what is complete", &status)
+}
+
+/// What workers do while they finish jobs.
+async fn join(ledger: &Ledger, jobs: u32) -> anyhow::Result<()> {
+    let worker = Finished::default();
+    (0..jobs).for_each(|job| worker.add(JobId(job), jobs));
+    Ok(worker.join(ledger, jobs).await?)
 }
 
 /// Writes the plan of `one` with `jobs` jobs into `many`, and a result for each.
