@@ -62,6 +62,7 @@ impl Finalizer<'_, Server> {
             found: None,
             verdict: WRITTEN.to_owned(),
             peers: Vec::new(),
+            differences: Vec::new(),
             seconds: if total.started_micros > 0 { (now - total.started_micros) as f64 / 1e6 } else { 0.0 },
             source_bytes: total.source_bytes,
         };

@@ -13,6 +13,7 @@ use tracing::Instrument as _;
 
 use crate::Finalizer;
 use crate::fold::TableTotal;
+use crate::locate;
 use crate::resolve::{Resolved, resolve};
 use crate::sharing::{self, Seat};
 
@@ -66,6 +67,7 @@ async fn check(
         found: None,
         verdict: "not checked".to_owned(),
         peers: Vec::new(),
+        differences: Vec::new(),
         seconds: 0.0,
         source_bytes: total.source_bytes,
     };
@@ -116,7 +118,17 @@ async fn check_alone(
     if let Some(found) = report.found
         && found_fault.is_none()
     {
-        found_fault = compare(report, found).filter(|_| level == Level::Required);
+        found_fault = compare(report, found);
+        if let Some(fault) = &mut found_fault
+            && total.conflicts == 0
+            && report.replaced == 0
+        {
+            // Where rows gave way to others, jobs are not all there any more.
+            report.differences = locate::differences(finalizer, planned, table).await;
+            fault.message.push_str(&locate::in_words(&report.differences));
+            tracing::warn!(differences = ?report.differences, "where the table differs");
+        }
+        found_fault = found_fault.filter(|_| level == Level::Required);
     }
     Ok(found_fault)
 }

@@ -10,6 +10,7 @@ mod dumps;
 mod gcs;
 mod identity;
 mod importer;
+mod importer_tls;
 mod listing;
 mod manual;
 mod operating;

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use th_codec::Checksum;
+use th_codec::{Checksum, PairKind, Sums, keys};
 use th_connect::fault;
 use th_errors::{Code, Fault};
 use th_job::{Done, EncodedRow, Found, JobContext, Pieces, Sink};
-use th_ledger::{Bases, Job, Pairs, Reject};
+use th_ledger::{Bases, IndexPairs, Job, JobParts, KeyRange, Pairs, Reject};
 use th_sorter::{SortOptions, Sorted, Sorter};
 
 use crate::progress::JobProgress;
@@ -16,6 +16,8 @@ use crate::{Import, Stop};
 const MOST_REJECTS: usize = 10_000;
 /// Bytes of a rejected row that are recorded.
 const REJECT_BYTES: usize = 4096;
+/// Bytes of a record's key that the ledger keeps.
+const LONGEST_BOUND: usize = 64;
 
 /// A job's rows, encoded and sorted.
 #[derive(Debug)]
@@ -26,6 +28,8 @@ pub(crate) struct Encoded {
     pub(crate) rejected: u64,
     pub(crate) rejects: Vec<Reject>,
     pub(crate) pairs: Pairs,
+    /// The same by index.
+    pub(crate) parts: JobParts,
     pub(crate) bases: Bases,
     pub(crate) source_bytes: u64,
     /// Where pieces that were cut off by looking really end.
@@ -58,7 +62,7 @@ pub(crate) fn run(task: &EncodeTask) -> Result<Encoded, Fault> {
     let mut sorting = Sorting {
         task,
         sorter: Sorter::new(task.sort.clone()),
-        checksum: Checksum::default(),
+        sums: Sums::default(),
         pair_bytes_reported: 0,
         rows: 0,
         rejected: 0,
@@ -66,23 +70,47 @@ pub(crate) fn run(task: &EncodeTask) -> Result<Encoded, Fault> {
         source_bytes: 0,
     };
     let Done { bases, found } = th_job::encode(of, &task.job, &mut sorting)?;
-    let Sorting { sorter, checksum, rows, rejected, rejects, source_bytes, .. } = sorting;
+    let Sorting { sorter, sums, rows, rejected, rejects, source_bytes, .. } = sorting;
     Ok(Encoded {
         sorted: sorter.finish(),
         rows,
         rejected,
         rejects,
-        pairs: Pairs { crc64: checksum.crc64, pairs: checksum.pairs, bytes: checksum.bytes },
+        pairs: pairs_of(&sums.total()),
+        parts: parts_of(&sums, task.job.commit_ts),
         bases,
         source_bytes,
         found,
     })
 }
 
+fn pairs_of(sum: &Checksum) -> Pairs {
+    Pairs { crc64: sum.crc64, pairs: sum.pairs, bytes: sum.bytes }
+}
+
+/// What the ledger keeps of a job's sums: long keys are cut, so that it stays small.
+fn parts_of(sums: &Sums, commit_ts: u64) -> JobParts {
+    let cut = |key| <[u8]>::get(key, ..LONGEST_BOUND).unwrap_or(key);
+    let records = sums.records().map(|(first, last)| KeyRange {
+        start: th_cluster::keys::hex(cut(first)),
+        end: th_cluster::keys::hex(&keys::prefix_range(cut(last)).1),
+    });
+    let mut sums: Vec<IndexPairs> = sums
+        .parts()
+        .iter()
+        .map(|(kind, sum)| {
+            let index = if let PairKind::Index(id) = kind { *id } else { 0 };
+            IndexPairs { index, pairs: pairs_of(sum) }
+        })
+        .collect();
+    sums.sort_unstable_by_key(|part| part.index);
+    JobParts { commit_ts, records, sums }
+}
+
 struct Sorting<'a> {
     task: &'a EncodeTask,
     sorter: Sorter,
-    checksum: Checksum,
+    sums: Sums,
     pair_bytes_reported: u64,
     rows: u64,
     rejected: u64,
@@ -92,7 +120,7 @@ struct Sorting<'a> {
 
 impl Sink for Sorting<'_> {
     fn row(&mut self, row: &EncodedRow<'_>) -> Result<(), Fault> {
-        row.pairs.add_to(&mut self.checksum);
+        self.sums.add(row.pairs);
         for pair in row.pairs.iter() {
             self.sorter.push(pair.key, pair.value, row.tag).map_err(|error| fault::of_sort(&error))?;
         }
@@ -121,8 +149,9 @@ impl Sink for Sorting<'_> {
 
     fn progress(&mut self, source_bytes: u64, rows: u64) -> Result<(), Fault> {
         self.source_bytes += source_bytes;
-        let pair_bytes = self.checksum.bytes - self.pair_bytes_reported;
-        self.pair_bytes_reported = self.checksum.bytes;
+        let total = self.sums.total().bytes;
+        let pair_bytes = total - self.pair_bytes_reported;
+        self.pair_bytes_reported = total;
         self.task.progress.encoded(source_bytes, rows, pair_bytes);
         self.task.stop.check()
     }

@@ -37,7 +37,8 @@ pub(crate) async fn run(
     let result = async {
         let encoded = encoded(worker, slot, &job, &progress, quota).await?;
         Step::Encoded.reached();
-        let Encoded { sorted, rows, rejected, rejects, pairs, bases, source_bytes, found: _ } = encoded;
+        let Encoded { sorted, rows, rejected, rejects, pairs, parts, bases, source_bytes, found: _ } =
+            encoded;
         if !rejects.is_empty() {
             import.ledger.write_rejects(id, &rejects).await.map_err(|error| fault::of_ledger(&error))?;
         }
@@ -65,6 +66,7 @@ pub(crate) async fn run(
             spilled_bytes,
             pieces: delivered.pieces,
             retries: delivered.retries,
+            parts: Some(Box::new(parts)),
         })
     }
     .await;

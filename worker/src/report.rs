@@ -100,6 +100,7 @@ impl<W: Work> Speaker<W> {
         let ended = report.state == WorkerState::Done;
         let draining = report.state == WorkerState::Draining;
         self.progress.metrics.set_state(report.jobs.len(), self.slots, draining);
+        self.progress.metrics.set_store_limits(&self.import.store_limits());
         self.health.set("worker", if ended { None } else { stalled(&report, self.stall) });
         if let Err(error) = self.import.ledger().write_worker(&report).await {
             tracing::warn!(%error, "this worker's report could not be written; the work goes on");

@@ -64,6 +64,11 @@ pub trait Work: Send + Sync + Sized + 'static {
         visibility: &Visibility,
         quota: Option<&Arc<AtomicU64>>,
     ) -> impl Future<Output = Result<JobResult, Fault>> + Send;
+
+    /// How many requests each store is given at once, by store; none where no store is written to.
+    fn store_limits(&self) -> Vec<(u64, u32)> {
+        Vec::new()
+    }
 }
 
 impl Work for Import {
@@ -77,6 +82,10 @@ impl Work for Import {
 
     fn ledger(&self) -> &Ledger {
         &self.ledger
+    }
+
+    fn store_limits(&self) -> Vec<(u64, u32)> {
+        self.cluster.tikv.store_limits()
     }
 
     async fn lease(&self, config: &Config, holder: &str) -> Result<Option<ImportLease>, Fault> {

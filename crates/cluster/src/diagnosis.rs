@@ -50,6 +50,14 @@ impl Diagnosis {
         Self { name, step, endpoint: endpoint.to_owned(), message }
     }
 
+    /// Whether the store has too much to do, as it says or as its silence does.
+    pub(crate) fn is_overload(&self) -> bool {
+        matches!(
+            self.name,
+            "ServerIsBusy" | "ResourceNotEnough" | "ResourceExhausted" | "DeadlineExceeded" | "Suspended"
+        )
+    }
+
     /// As an error, when there is no retry (any more).
     pub fn into_error(self) -> ClusterError {
         let kind = match self.step {

@@ -29,6 +29,8 @@ pub struct ClusterOptions {
     pub compress_writes: bool,
     /// Most bytes a second to one store, of pairs or files before compression; 0 is no limit.
     pub store_write_limit: u64,
+    /// Most writes, uploads and ingests of this process that are with one store at once; fewer while it is busy.
+    pub store_requests: u32,
     /// What TiKV's resource control sees as the source of our requests. The last part after `_` is the
     /// task type, `lightning` being the one operators already limit.
     pub request_source: String,
@@ -49,6 +51,7 @@ impl ClusterOptions {
             connections_per_store: 4,
             compress_writes: false,
             store_write_limit: 0,
+            store_requests: 16,
             request_source: "external_thunderhead_lightning".to_owned(),
             resource_group: String::new(),
         }

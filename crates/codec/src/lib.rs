@@ -20,8 +20,10 @@ pub mod golden;
 pub mod keys;
 mod pairs;
 pub mod row;
+mod sums;
 
 pub use checksum::Checksum;
 pub use encode::{AutoBases, Encoder, EncoderOptions};
 pub use error::{DecodeError, EncodeError, PlanError};
 pub use pairs::{Pair, PairKind, Pairs};
+pub use sums::Sums;

@@ -72,6 +72,14 @@ impl Pairs {
         }
     }
 
+    /// What each pair is, the length of its key, and its key and value as they stand in memory together.
+    pub(crate) fn joined(&self) -> impl Iterator<Item = (PairKind, usize, &[u8])> {
+        self.spans.iter().map(|span| {
+            let joined = &self.buffer[span.key_start..span.value_end];
+            (span.kind, span.value_start - span.key_start, joined)
+        })
+    }
+
     pub(crate) fn clear(&mut self) {
         self.buffer.clear();
         self.spans.clear();

@@ -136,7 +136,7 @@ section! {
         sorted_kv_dir: String = String::new(),
         /// Most bytes in the sort folder; absent = no limit.
         disk_quota: Option<ByteSize> = None,
-        /// Pieces ingested at once.
+        /// Writes and ingests with one TiKV store at once; 0 = 16.
         range_concurrency: u64 = 16,
         /// Lightning's memory for one engine; without effect.
         engine_mem_cache_size: ByteSize = ByteSize(512 << 20),

@@ -64,10 +64,7 @@ const NOTES: &[(&str, &str)] = &[
     ("tikv-importer.logical-import-prep-stmt", "for `backend = \"tidb\"` only"),
     ("tikv-importer.max-kv-pairs", "without effect: stages are bounded by bytes"),
     ("tikv-importer.on-duplicate", "deprecated: taken for conflict.strategy"),
-    (
-        "tikv-importer.range-concurrency",
-        "without effect: see thunderhead.concurrency and thunderhead.piece-size",
-    ),
+    ("tikv-importer.range-concurrency", "most requests of a process at one store; a busy one gets fewer"),
     (
         "tikv-importer.region-check-backoff-limit",
         "without effect: regions that are not scattered in time are reported and used",

@@ -130,6 +130,9 @@ pub fn cluster_options(config: &Config, pd: &[String], with_sql: bool) -> Cluste
     options.tls = tls(&config.security);
     options.compress_writes = !config.tikv_importer.compress_kv_pairs.is_empty();
     options.store_write_limit = config.tikv_importer.store_write_bwlimit.0;
+    if let requests @ 1.. = config.tikv_importer.range_concurrency {
+        options.store_requests = u32::try_from(requests).unwrap_or(u32::MAX);
+    }
     if with_sql {
         let tidb = &config.tidb;
         let mut session_vars: Vec<(String, String)> = [

@@ -11,7 +11,7 @@ use th_schema::Table;
 use crate::fault;
 
 /// Regions of one table that are asked at once.
-const CHECKSUM_CONCURRENCY: usize = 8;
+pub const CHECKSUM_CONCURRENCY: usize = 8;
 /// Deadline of a statement that may take long.
 pub const LONG_STATEMENT: Duration = Duration::from_secs(3600);
 

@@ -8,7 +8,7 @@
 //!     jobs/<attempt>/00000042.json   one unit of work; the plan names the attempt (planner)
 //!     cuts/<attempt>/000007.json     a file that was cut by looking       (planner)
 //!     cuts/<attempt>/000007/<start>-<end>   where the next piece really begins (worker)
-//!     results/00000042.json   what a job did                             (whichever worker is first)
+//!     results/00000042.json   what a job did, and its sums by index      (whichever worker is first)
 //!     folded/00000042.json    results of a thousand jobs, once they are all there (worker or finalizer)
 //!     failures/00000042.json  why a job cannot succeed                   (worker)
 //!     conflicts/00000042.json pairs of rows with equal keys, of a failed job (worker)
@@ -30,6 +30,7 @@ mod care;
 mod deferred;
 mod layout;
 mod model;
+mod parts;
 mod results;
 mod store;
 mod worker;
@@ -42,6 +43,7 @@ pub use model::{
     Job, JobFailure, JobResult, Outcome, Pairs, Plan, PlannedColumn, PlannedTable, Reject, Resolution,
     Session, Shared, SharedEntry, SqlPlan, TableReport, Target, Usage, Verdict,
 };
+pub use parts::{Difference, IndexPairs, JobParts, KeyRange, Origin};
 pub use results::{Finished, Results};
 pub use store::{Ledger, LedgerError, Put};
 pub use worker::{JobInHand, REPORT_EVERY, SILENT_AFTER, Stage, WorkerReport, WorkerState};

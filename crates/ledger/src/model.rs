@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use th_dump::{Cuts, DataFile, ReadOptions};
 use th_errors::Fault;
 
-use crate::JobId;
+use crate::{Difference, JobId, JobParts};
 
 /// Version of the documents' format.
 pub const FORMAT: u32 = 1;
@@ -324,6 +324,10 @@ pub struct JobResult {
     pub pieces: u64,
     /// Requests to TiKV that were repeated.
     pub retries: u64,
+    /// What it wrote, by index: written once, and read only by [`Ledger::job_parts`](crate::Ledger::job_parts), so
+    /// that the results of many jobs stay small.
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    pub parts: Option<Box<JobParts>>,
 }
 
 /// Why a job cannot succeed, however often it is tried.
@@ -435,6 +439,9 @@ pub struct TableReport {
     /// to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub peers: Vec<String>,
+    /// Where the table differs from what was expected, as far as it was found out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub differences: Vec<Difference>,
     /// Seconds from the first job's start to the verdict.
     pub seconds: f64,
     /// Source bytes.

@@ -12,8 +12,8 @@ use serde::de::DeserializeOwned;
 use th_env::Step;
 
 use crate::{
-    Complete, Conflict, CutFile, FORMAT, Failed, Job, JobFailure, JobId, JobResult, Layout, Outcome, Plan,
-    Reject, Resolution, SharedEntry, Verdict, WorkerReport,
+    Complete, Conflict, CutFile, FORMAT, Failed, Job, JobFailure, JobId, JobParts, JobResult, Layout,
+    Outcome, Plan, Reject, Resolution, SharedEntry, Verdict, WorkerReport,
 };
 
 /// Requests in flight while many objects are read or written.
@@ -297,6 +297,16 @@ impl Ledger {
     /// Writes a job's result; [`Put::Existing`] if another run of the job was first.
     pub async fn write_result(&self, result: &JobResult) -> Result<Put<JobResult>, LedgerError> {
         self.put_once(&self.layout.result(result.job), result).await
+    }
+
+    /// What a job wrote, by index; `None` if nobody has noted it.
+    pub async fn job_parts(&self, job: JobId) -> Result<Option<JobParts>, LedgerError> {
+        #[derive(serde::Deserialize)]
+        struct Written {
+            parts: Option<JobParts>,
+        }
+        let written: Written = self.must_get(&self.layout.result(job)).await?;
+        Ok(written.parts)
     }
 
     /// Which jobs have a result.

@@ -1,4 +1,4 @@
-//! Finished, Results of many jobs are joined, and read from what was joined.
+//! Results of many jobs are joined, and read from what was joined.
 
 use std::sync::Arc;
 
@@ -6,7 +6,9 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _};
-use th_ledger::{Bases, FORMAT, Finished, JobId, JobResult, Ledger, Pairs, Results};
+use th_ledger::{
+    Bases, FORMAT, Finished, IndexPairs, JobId, JobParts, JobResult, KeyRange, Ledger, Pairs, Results,
+};
 
 const JOBS: u32 = 2500;
 
@@ -35,6 +37,7 @@ fn result(number: u32) -> JobResult {
         spilled_bytes: 0,
         pieces: 1,
         retries: 0,
+        parts: None,
     }
 }
 
@@ -136,4 +139,32 @@ async fn jobs_known_to_be_finished_are_not_listed_again() {
     assert!(!finished.all(&ledger, 5).await.expect("listed"));
     ledger.write_result(&result(4)).await.expect("written");
     assert!(finished.all(&ledger, 5).await.expect("listed"));
+}
+
+#[tokio::test]
+async fn what_jobs_wrote_by_index_is_kept_beside_the_results_and_not_in_them() {
+    let (store, ledger) = ledger();
+    let sum = |index| IndexPairs { index, pairs: Pairs { crc64: u64::MAX, pairs: 3, bytes: 30 } };
+    let parts = JobParts {
+        commit_ts: 468_000_000_000_000_001,
+        records: Some(KeyRange { start: "7480".into(), end: "7481".into() }),
+        sums: vec![sum(0), sum(2)],
+    };
+    for number in 0..JOBS {
+        let parts = Some(Box::new(parts.clone()));
+        ledger.write_result(&JobResult { parts, ..result(number) }).await.expect("written");
+    }
+    let mut results = Results::default();
+    results.read_new(&ledger, JOBS).await.expect("read");
+    results.fold(&ledger, JOBS).await.expect("joined");
+    assert!(results.by_job().values().all(|result| result.parts.is_none()));
+    for part in names(&store, "folded").await {
+        let body = store.get(&part).await.expect("a part").bytes().await.expect("its body");
+        assert!(!body.windows(5).any(|text| text == b"parts"));
+    }
+    assert_eq!(ledger.job_parts(JobId(7)).await.expect("read"), Some(parts.clone()));
+    assert_eq!((parts.of(2).pairs, parts.of(9)), (3, Pairs::default()));
+    // Somebody did not note it.
+    ledger.write_result(&result(JOBS)).await.expect("written");
+    assert_eq!(ledger.job_parts(JobId(JOBS)).await.expect("read"), None);
 }

@@ -76,6 +76,7 @@ fn result(number: u32, worker: &str) -> JobResult {
         spilled_bytes: 0,
         pieces: 1,
         retries: 0,
+        parts: None,
     }
 }
 

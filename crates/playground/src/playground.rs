@@ -1,6 +1,7 @@
 //! Starting and stopping all servers of a playground.
 
 use std::fs;
+use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU32;
@@ -17,7 +18,9 @@ use th_proto::tikvpb::tikv_server::TikvServer;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio_stream::wrappers::TcpListenerStream;
+use tokio_rustls::TlsAcceptor;
+use tokio_stream::StreamExt as _;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::codec::CompressionEncoding;
 use tonic::service::Routes;
 use tonic::transport::Server;
@@ -27,11 +30,14 @@ use crate::error::{PlaygroundError, Result, io_error};
 use crate::faults::Faults;
 use crate::guises::Guises;
 use crate::pd;
+use crate::pd::members::PdMembers;
+use crate::socket::{self, Doors, TlsFiles};
 use crate::tidb::advisory::Locks;
 use crate::tidb::catalog::Catalog;
 use crate::tidb::session::{Addresses, Tidb};
 use crate::tidb::{server, status};
 use crate::tikv;
+use crate::tikv::spoil::{self, Spoil};
 
 /// Windows of HTTP/2 that let a bulk stream run.
 const STREAM_WINDOW: u32 = 2 << 20;
@@ -46,7 +52,9 @@ pub struct PlaygroundOptions {
     pub dir: Option<PathBuf>,
     /// Address to listen on.
     pub host: String,
-    /// PD's port; 0: any free one, as for all ports.
+    /// PD's members, at least 1; the first of them leads.
+    pub pd_members: usize,
+    /// The first member of PD's port, further members take the following ones; 0: any free one, as for all ports.
     pub pd_port: u16,
     /// The first store's gRPC port; further stores take the following ones (0: any).
     pub tikv_port: u16,
@@ -60,6 +68,8 @@ pub struct PlaygroundOptions {
     pub stores: usize,
     /// Replicas of each region, at most the number of stores.
     pub replicas: usize,
+    /// Whether all servers speak TLS, and with what; SQL in plain text is let in all the same.
+    pub tls: Option<TlsFiles>,
 }
 
 impl Default for PlaygroundOptions {
@@ -68,6 +78,7 @@ impl Default for PlaygroundOptions {
         Self {
             dir: None,
             host: "127.0.0.1".into(),
+            pd_members: 1,
             pd_port: 0,
             tikv_port: 0,
             tikv_status_port: 0,
@@ -75,14 +86,39 @@ impl Default for PlaygroundOptions {
             status_port: 0,
             stores: 1,
             replicas: 1,
+            tls: None,
         }
+    }
+}
+
+/// How connections are taken, where by TLS.
+#[derive(Default)]
+struct Tls {
+    grpc: Option<TlsAcceptor>,
+    http: Option<TlsAcceptor>,
+    sql: Option<TlsAcceptor>,
+}
+
+impl Tls {
+    fn of(files: Option<&TlsFiles>) -> Result<Self> {
+        let Some(files) = files else { return Ok(Self::default()) };
+        Ok(Self {
+            // PD speaks both on one port.
+            grpc: Some(files.acceptor(&["h2", "http/1.1"])?),
+            http: Some(files.acceptor(&["http/1.1"])?),
+            sql: Some(files.acceptor(&[])?),
+        })
     }
 }
 
 /// A running playground. Dropping it cuts all connections; [`shutdown`](Self::shutdown) ends them in order.
 pub struct Playground {
     cluster: Arc<Cluster>,
+    members: PdMembers,
+    /// Of PD's members.
+    pd_addresses: Vec<SocketAddr>,
     addresses: Vec<SocketAddr>,
+    tls: Tls,
     stop: watch::Sender<bool>,
     servers: JoinSet<()>,
     /// Removed when the playground goes.
@@ -90,9 +126,8 @@ pub struct Playground {
 }
 
 /// Positions in `Playground::addresses`.
-const PD: usize = 0;
-const SQL: usize = 1;
-const STATUS: usize = 2;
+const SQL: usize = 0;
+const STATUS: usize = 1;
 
 async fn listen(host: &str, port: u16) -> Result<(TcpListener, SocketAddr)> {
     let address = format!("{host}:{port}");
@@ -126,7 +161,16 @@ impl Playground {
         };
         fs::create_dir_all(&dir).map_err(io_error(&dir))?;
         let host = options.host.as_str();
-        let (pd_listener, pd_address) = listen(host, options.pd_port).await?;
+        let mut pd_listeners = Vec::new();
+        let mut pd_addresses = Vec::new();
+        for number in 0..options.pd_members.max(1) {
+            let (listener, address) = listen(host, nth_port(options.pd_port, number)).await?;
+            pd_listeners.push(listener);
+            pd_addresses.push(address);
+        }
+        let scheme = if options.tls.is_some() { "https" } else { "http" };
+        let urls = pd_addresses.iter().map(|address| format!("{scheme}://{address}"));
+        let members = PdMembers::new(urls.collect());
         let (sql_listener, sql_address) = listen(host, options.tidb_port).await?;
         let (status_listener, status_address) = listen(host, options.status_port).await?;
         let open = {
@@ -139,7 +183,10 @@ impl Playground {
         let cluster = Arc::new(cluster);
         let mut playground = Self {
             cluster: Arc::clone(&cluster),
-            addresses: vec![pd_address, sql_address, status_address],
+            members: members.clone(),
+            pd_addresses,
+            addresses: vec![sql_address, status_address],
+            tls: Tls::of(options.tls.as_ref())?,
             stop: watch::Sender::new(false),
             servers: JoinSet::new(),
             temporary,
@@ -167,16 +214,19 @@ impl Playground {
             playground.serve_grpc(listener, routes);
             playground.serve_http(http_listener, tikv::http::routes(Arc::clone(&cluster), Arc::clone(store)));
         }
-        let client_url = format!("http://{pd_address}");
-        let pd_service =
-            pd::grpc::PdService { cluster: Arc::clone(&cluster), client_url: client_url.clone() };
-        let http = pd::http::routes(pd::http::PdHttp { cluster: Arc::clone(&cluster), client_url });
-        let etcd = pd::etcd::EtcdService { cluster: Arc::clone(&cluster) };
-        let pd_routes = Routes::from(http)
-            .add_service(PdServer::new(pd_service))
-            .add_service(KvServer::new(etcd.clone()))
-            .add_service(LeaseServer::new(etcd));
-        playground.serve_grpc(pd_listener, pd_routes);
+        for (number, listener) in pd_listeners.into_iter().enumerate() {
+            let (cluster, seat) = (Arc::clone(&cluster), members.seat(number));
+            let http =
+                pd::http::routes(pd::http::PdHttp { cluster: Arc::clone(&cluster), seat: seat.clone() });
+            let service = pd::grpc::PdService { cluster: Arc::clone(&cluster), seat: seat.clone() };
+            let etcd = pd::etcd::EtcdService { cluster, seat };
+            let routes = Routes::from(http)
+                .add_service(PdServer::new(service))
+                .add_service(KvServer::new(etcd.clone()))
+                .add_service(LeaseServer::new(etcd));
+            playground.serve_grpc(listener, routes);
+        }
+        let pd_address = playground.pd_address();
         let tidb = Arc::new(Tidb {
             catalog: Catalog::open(&cluster)?,
             cluster,
@@ -188,21 +238,23 @@ impl Playground {
         });
         playground.serve_http(status_listener, status::routes(Arc::clone(&tidb)));
         let stop = playground.stop.subscribe();
-        playground.servers.spawn(server::serve(tidb, sql_listener, stop));
+        let tls = playground.tls.sql.clone();
+        playground.servers.spawn(server::serve(tidb, sql_listener, tls, stop));
         Ok(playground)
     }
 
     /// gRPC and HTTP/1.1 on one port, as PD does it.
     fn serve_grpc(&mut self, listener: TcpListener, routes: Routes) {
         let mut stop = self.stop.subscribe();
+        let connections = socket::connections(listener, self.tls.grpc.clone());
+        let incoming = ReceiverStream::new(connections).map(Ok::<_, io::Error>);
         self.servers.spawn(async move {
             let served = Server::builder()
                 .accept_http1(true)
-                .tcp_nodelay(true)
                 .initial_stream_window_size(STREAM_WINDOW)
                 .initial_connection_window_size(CONNECTION_WINDOW)
                 .add_routes(routes)
-                .serve_with_incoming_shutdown(TcpListenerStream::new(listener), async move {
+                .serve_with_incoming_shutdown(incoming, async move {
                     let _ = stop.changed().await;
                 })
                 .await;
@@ -214,8 +266,9 @@ impl Playground {
 
     fn serve_http(&mut self, listener: TcpListener, routes: Router) {
         let mut stop = self.stop.subscribe();
+        let doors = Doors(socket::connections(listener, self.tls.http.clone()));
         self.servers.spawn(async move {
-            let served = axum::serve(listener, routes)
+            let served = axum::serve(doors, routes)
                 .with_graceful_shutdown(async move {
                     let _ = stop.changed().await;
                 })
@@ -230,9 +283,23 @@ impl Playground {
         self.addresses.get(position).copied().unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)))
     }
 
-    /// `host:port` of PD (gRPC and HTTP).
+    fn pd_address(&self) -> SocketAddr {
+        self.pd_addresses.first().copied().unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)))
+    }
+
+    /// `host:port` of PD's first member (gRPC and HTTP).
     pub fn pd_addr(&self) -> String {
-        self.address(PD).to_string()
+        self.pd_address().to_string()
+    }
+
+    /// `host:port` of each member of PD.
+    pub fn pd_addrs(&self) -> Vec<String> {
+        self.pd_addresses.iter().map(SocketAddr::to_string).collect()
+    }
+
+    /// PD's members: who leads, who is down.
+    pub fn pd_members(&self) -> PdMembers {
+        self.members.clone()
     }
 
     /// The address that everything but PD's port shares.
@@ -279,6 +346,16 @@ impl Playground {
     pub fn split_at(&self, user_keys: &[Vec<u8>]) -> Result<()> {
         let keys: Vec<Vec<u8>> = user_keys.iter().map(|key| th_sst::memcomparable::encode(key)).collect();
         self.cluster.split_at(&keys).map(drop)
+    }
+
+    /// Spoils the `nth` pair (from 0) of a half-open range of user keys on all stores; the answer is its key, `None` if
+    /// there are fewer.
+    pub fn spoil(&self, start: &[u8], end: &[u8], nth: usize, how: Spoil) -> Result<Option<Vec<u8>>> {
+        let mut key = None;
+        for store in &self.cluster.stores {
+            key = key.or(spoil::spoil(store, start, end, nth, how)?);
+        }
+        Ok(key)
     }
 
     /// Cuts a region in two behind everybody's back; `false`: it is too narrow or unknown.

@@ -269,6 +269,7 @@ async fn every_metric_is_used_by_the_dashboard_or_the_alerts_and_they_use_no_oth
     worker.job(JobOutcome::Done);
     worker.stage(Stage::Encode, 1.0);
     worker.refused(&[("EpochNotMatch", 2)].into());
+    worker.set_store_limits(&[(4, 8)]);
     worker.set_state(1, 2, false);
     let (code, kind, text) = get(&server, "/metrics").await;
     assert_eq!((code, kind.as_str()), (200, "application/openmetrics-text; version=1.0.0; charset=utf-8"));
@@ -277,6 +278,7 @@ async fn every_metric_is_used_by_the_dashboard_or_the_alerts_and_they_use_no_oth
         "thunderhead_rows_total{import_id=\"it\",table=\"app.t\"} 1",
         "thunderhead_jobs_total{import_id=\"it\",outcome=\"done\"} 1",
         "thunderhead_ingest_refusals_total{import_id=\"it\",reason=\"EpochNotMatch\"} 2",
+        "thunderhead_store_requests{import_id=\"it\",store=\"4\"} 8",
         "thunderhead_job_seconds_count{import_id=\"it\",stage=\"encode\"} 1",
         "thunderhead_import_jobs{import_id=\"it\",state=\"open\"} 4",
         "thunderhead_queue_messages{import_id=\"it\",state=\"dead\"} 0",

@@ -230,6 +230,7 @@ impl Work for SqlImport {
             spilled_bytes: 0,
             pieces: 0,
             retries,
+            parts: None,
         })
     }
 }

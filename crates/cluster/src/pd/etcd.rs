@@ -98,6 +98,9 @@ impl Pd {
                 Err(error) if error.is_retryable() && attempt + 1 < attempts => {
                     tracing::warn!(%error, attempt, "the etcd of pd is asked again");
                     self.back_off(attempt, "the etcd of pd did not answer").await;
+                    if let Err(error) = self.discover().await {
+                        tracing::warn!(%error, "pd members cannot be refreshed");
+                    }
                     attempt += 1;
                 }
                 answer => return answer,

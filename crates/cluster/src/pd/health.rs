@@ -166,16 +166,11 @@ impl Pd {
 
 fn ranges(data: &serde_json::Value) -> Vec<(Vec<u8>, Vec<u8>)> {
     let border = |range: &serde_json::Value, name: &str| -> Option<Vec<u8>> {
-        let bytes = unhex(range.get(name)?.as_str()?)?;
+        let bytes = keys::unhex(range.get(name)?.as_str()?)?;
         if bytes.is_empty() { Some(bytes) } else { keys::decode(&bytes) }
     };
     let list = data.as_array().map(Vec::as_slice).unwrap_or_default();
     list.iter().filter_map(|range| Some((border(range, "start_key")?, border(range, "end_key")?))).collect()
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digits = text.as_bytes().chunks(2);
-    digits.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
 }
 
 #[cfg(test)]

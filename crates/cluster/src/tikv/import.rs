@@ -35,13 +35,15 @@ impl Tikv {
             ssts: files.to_vec(),
         };
         let mut client = self.import_client(&store)?;
-        let answer = within(self.ingest_timeout(), client.multi_ingest(request))
-            .await
-            .map_err(|status| diagnosis::of_status(&store.import_address, &status))?;
-        match &answer.error {
-            Some(error) => Err(diagnosis::of_region_error(&store.import_address, error)),
-            None => Ok(()),
-        }
+        let places = self.inner.admission.enter(vec![store.id], self.inner.options.write_timeout).await?;
+        let answer = within(self.ingest_timeout(), client.multi_ingest(request)).await;
+        let outcome = match answer.as_ref().map(|answer| &answer.error) {
+            Err(status) => Err(diagnosis::of_status(&store.import_address, status)),
+            Ok(Some(error)) => Err(diagnosis::of_region_error(&store.import_address, error)),
+            Ok(None) => Ok(()),
+        };
+        places.heed(store.id, &outcome);
+        outcome
     }
 
     /// Asks every TiKV peer of a region whether it would ingest now, by an ingest of nothing. A refusal is that of a busy

@@ -3,6 +3,7 @@
 //! Methods here are single requests; a refusal comes back as a [`Diagnosis`] and what follows from it is
 //! decided above, in [`crate::ingest`], [`crate::split`] and [`crate::Tikv::checksum`].
 
+mod admission;
 mod checksum;
 mod config;
 mod frame;
@@ -10,6 +11,7 @@ mod import;
 mod pace;
 mod read;
 mod upload;
+mod window;
 mod write;
 
 use std::collections::HashMap;
@@ -22,6 +24,7 @@ use th_proto::{kvrpcpb, metapb};
 use tonic::codec::CompressionEncoding;
 use tonic::transport::Channel;
 
+use self::admission::Admission;
 pub use self::checksum::RangeChecksum;
 pub use self::config::{StoreConfig, parse_size};
 pub(crate) use self::frame::Op;
@@ -45,6 +48,7 @@ struct Inner {
     http: Http,
     options: ClusterOptions,
     pace: Pace,
+    admission: Arc<Admission>,
     stores: Mutex<HashMap<u64, StoreInfo>>,
 }
 
@@ -57,7 +61,8 @@ impl Tikv {
         options: ClusterOptions,
     ) -> Self {
         let (stores, pace) = (Mutex::default(), Pace::new(options.store_write_limit));
-        Self { inner: Arc::new(Inner { env, pd, channels, http, options, pace, stores }) }
+        let admission = Admission::new(env.clone(), options.store_requests);
+        Self { inner: Arc::new(Inner { env, pd, channels, http, options, pace, admission, stores }) }
     }
 
     /// Clock and randomness.
@@ -85,6 +90,12 @@ impl Tikv {
     /// Forgets store addresses, so that they are asked for again.
     pub fn forget_stores(&self) {
         self.inner.stores.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// How many writes, uploads and ingests each store met so far is given at once, by store. It falls when the store
+    /// says that it has too much, and rises again to [`ClusterOptions::store_requests`].
+    pub fn store_limits(&self) -> Vec<(u64, u32)> {
+        self.inner.admission.limits()
     }
 
     fn import_client(&self, store: &StoreInfo) -> Result<ImportSstClient<Channel>, ClusterError> {

@@ -54,6 +54,8 @@ impl Tikv {
             ..Default::default()
         };
         let limit = self.inner.options.write_timeout;
+        let stores = region.region.peers.iter().map(|peer| peer.store_id).collect();
+        let places = &self.inner.admission.enter(stores, limit).await?;
         let mut calls = Vec::with_capacity(region.region.peers.len());
         for peer in &region.region.peers {
             let store_id = peer.store_id;
@@ -76,9 +78,11 @@ impl Tikv {
                 }
             });
             calls.push(async move {
-                within(limit, client.upload(requests))
+                let answer = within(limit, client.upload(requests))
                     .await
-                    .map_err(|status| diagnosis::of_status(&store.import_address, &status))
+                    .map_err(|status| diagnosis::of_status(&store.import_address, &status));
+                places.heed(store_id, &answer);
+                answer
             });
         }
         try_join_all(calls).await?;

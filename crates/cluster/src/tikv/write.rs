@@ -48,15 +48,22 @@ impl Tikv {
             context: Some(self.bare_context()),
         };
         let head = Bytes::from(head.encode_to_vec());
+        let stores = region.region.peers.iter().map(|peer| peer.store_id).collect();
+        let places = &self.inner.admission.enter(stores, self.inner.options.write_timeout).await?;
         let mut senders = Vec::with_capacity(region.region.peers.len());
         let mut calls = Vec::with_capacity(region.region.peers.len());
         for peer in &region.region.peers {
             let store = self.store(peer.store_id).await?;
             let (sender, receiver) = mpsc::channel(FRAMES_IN_FLIGHT);
-            senders.push((store.id, sender));
+            let store_id = store.id;
+            senders.push((store_id, sender));
             let is_leader = peer.id == leader.id;
             let call = self.write_to(store, receiver)?;
-            calls.push(async move { call.await.map(|answer| (is_leader, answer)) });
+            calls.push(async move {
+                let answer = call.await;
+                places.heed(store_id, &answer);
+                answer.map(|answer| (is_leader, answer))
+            });
         }
         let feeding = self.feed(head, pairs, commit_ts, op, senders);
         // A failed peer ends the whole write at once: its error drops the other streams.

@@ -12,20 +12,21 @@ use th_proto::etcdserverpb::{
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::cluster::Cluster;
-use crate::pd::grpc::MEMBER_ID;
+use crate::pd::members::Seat;
 use crate::pd::state::{EtcdKey, PdData};
 
 /// Both services.
 #[derive(Clone)]
 pub(crate) struct EtcdService {
     pub(crate) cluster: Arc<Cluster>,
+    pub(crate) seat: Seat,
 }
 
 type KeepAliveStream = Pin<Box<dyn Stream<Item = Result<LeaseKeepAliveResponse, Status>> + Send>>;
 
 impl EtcdService {
     fn header(&self) -> ResponseHeader {
-        ResponseHeader { cluster_id: self.cluster.id, member_id: MEMBER_ID, revision: 1, raft_term: 2 }
+        ResponseHeader { cluster_id: self.cluster.id, member_id: self.seat.id(), revision: 1, raft_term: 2 }
     }
 
     fn change<T>(&self, act: impl FnOnce(&mut PdData, i64) -> T) -> Result<T, Status> {
@@ -44,6 +45,7 @@ fn no_lease() -> Status {
 #[tonic::async_trait]
 impl Kv for EtcdService {
     async fn range(&self, request: Request<RangeRequest>) -> Result<Response<RangeResponse>, Status> {
+        self.seat.check_up()?;
         let request = request.into_inner();
         if request.key.is_empty() {
             return Err(Status::invalid_argument("etcdserver: key is not provided"));

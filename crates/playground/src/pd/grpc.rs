@@ -10,22 +10,19 @@ use tonic::{Request, Response, Status, Streaming};
 
 use crate::cluster::{Cluster, VERSION};
 use crate::faults::{Effect, RequestKind};
+use crate::pd::members::Seat;
 use crate::pd::state::GC_WORKER;
 use crate::pd::tso::LOGICAL_LIMIT;
 use crate::regions::Region;
 use crate::tikv::kv::broken_connection;
 use crate::tikv::store::StoreNode;
 
-/// Id and name of the one member.
-pub(crate) const MEMBER_ID: u64 = 3_474_484_975_246_189_105;
-pub(crate) const MEMBER_NAME: &str = "pd1";
-
 /// The service.
 #[derive(Clone)]
 pub(crate) struct PdService {
     pub(crate) cluster: Arc<Cluster>,
-    /// `http://host:port` that clients are told.
-    pub(crate) client_url: String,
+    /// The member that it is.
+    pub(crate) seat: Seat,
 }
 
 type TsoStream = Pin<Box<dyn Stream<Item = Result<pdpb::TsoResponse, Status>> + Send>>;
@@ -40,8 +37,9 @@ impl PdService {
         pdpb::ResponseHeader { cluster_id: self.cluster.id, error: Some(error) }
     }
 
-    /// Refuses requests meant for another cluster.
+    /// Refuses requests meant for another cluster, or for the leader if it is another member.
     fn check(&self, header: Option<&pdpb::RequestHeader>) -> Result<(), Status> {
+        self.seat.check_leads()?;
         let got = header.map_or(0, |header| header.cluster_id);
         if got == self.cluster.id {
             return Ok(());
@@ -57,16 +55,6 @@ impl PdService {
             None => Ok(()),
             Some(Effect::Error { message }) => Err(Status::unknown(message)),
             Some(_) => Err(broken_connection()),
-        }
-    }
-
-    fn member(&self) -> pdpb::Member {
-        pdpb::Member {
-            name: MEMBER_NAME.into(),
-            member_id: MEMBER_ID,
-            peer_urls: vec![self.client_url.clone()],
-            client_urls: vec![self.client_url.clone()],
-            ..Default::default()
         }
     }
 
@@ -159,6 +147,7 @@ impl Pd for PdService {
         &self,
         _request: Request<pdpb::GetClusterInfoRequest>,
     ) -> Result<Response<pdpb::GetClusterInfoResponse>, Status> {
+        self.seat.check_up()?;
         Ok(Response::new(pdpb::GetClusterInfoResponse {
             header: Some(self.header()),
             service_modes: vec![pdpb::ServiceMode::PdSvcMode as i32],
@@ -170,12 +159,14 @@ impl Pd for PdService {
         &self,
         _request: Request<pdpb::GetMembersRequest>,
     ) -> Result<Response<pdpb::GetMembersResponse>, Status> {
-        // The one request that is not checked for its cluster: clients learn the id from it.
+        // Clients learn the cluster's id from it, so it is not checked; and any member answers.
+        self.seat.check_up()?;
+        let (members, leader) = self.seat.listed();
         Ok(Response::new(pdpb::GetMembersResponse {
             header: Some(self.header()),
-            members: vec![self.member()],
-            leader: Some(self.member()),
-            etcd_leader: Some(self.member()),
+            members,
+            leader: leader.clone(),
+            etcd_leader: leader,
             ..Default::default()
         }))
     }

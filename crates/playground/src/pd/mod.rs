@@ -4,5 +4,6 @@ pub(crate) mod etcd;
 pub(crate) mod grpc;
 pub(crate) mod http;
 pub(crate) mod labels;
+pub(crate) mod members;
 pub(crate) mod state;
 pub(crate) mod tso;

@@ -6,7 +6,9 @@
 use std::io;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio_rustls::TlsAcceptor;
 
+use crate::socket::Socket;
 use crate::tidb::error::SqlError;
 use crate::tidb::outcome::{ResultColumn, Wire};
 
@@ -26,6 +28,8 @@ pub(crate) mod capability {
     pub(crate) const LONG_FLAG: u32 = 1 << 2;
     pub(crate) const CONNECT_WITH_DB: u32 = 1 << 3;
     pub(crate) const PROTOCOL_41: u32 = 1 << 9;
+    /// Not one of [`ALL`]: only where there are certificates.
+    pub(crate) const SSL: u32 = 1 << 11;
     pub(crate) const TRANSACTIONS: u32 = 1 << 13;
     pub(crate) const SECURE_CONNECTION: u32 = 1 << 15;
     pub(crate) const PLUGIN_AUTH: u32 = 1 << 19;
@@ -52,6 +56,13 @@ pub(crate) struct PacketStream<S> {
     out: Vec<u8>,
     /// What the client asked for.
     pub(crate) capabilities: u32,
+}
+
+impl PacketStream<Socket> {
+    /// Goes on by TLS, as the client has asked.
+    pub(crate) async fn secure(&mut self, tls: &TlsAcceptor) -> io::Result<()> {
+        self.stream.secure(tls).await
+    }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> PacketStream<S> {

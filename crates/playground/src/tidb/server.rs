@@ -12,7 +12,9 @@ use std::sync::atomic::Ordering;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
 
+use crate::socket::Socket;
 use crate::tidb::error::SqlError;
 use crate::tidb::outcome::{Outcome, ResultColumn, ResultRows};
 use crate::tidb::packet::{Fields, PacketStream, capability};
@@ -43,7 +45,12 @@ mod command {
 }
 
 /// Serves connections until told to stop.
-pub(crate) async fn serve(tidb: Arc<Tidb>, listener: TcpListener, mut stop: watch::Receiver<bool>) {
+pub(crate) async fn serve(
+    tidb: Arc<Tidb>,
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    mut stop: watch::Receiver<bool>,
+) {
     let mut next_id = 1u32;
     loop {
         let accepted = tokio::select! {
@@ -53,10 +60,10 @@ pub(crate) async fn serve(tidb: Arc<Tidb>, listener: TcpListener, mut stop: watc
         let Ok((stream, peer)) = accepted else { continue };
         let id = next_id;
         next_id = next_id.wrapping_add(1).max(1);
-        let (tidb, mut stop) = (Arc::clone(&tidb), stop.clone());
+        let (tidb, tls, mut stop) = (Arc::clone(&tidb), tls.clone(), stop.clone());
         tokio::spawn(async move {
             tidb.connections.fetch_add(1, Ordering::Relaxed);
-            let connection = Connection::new(Arc::clone(&tidb), stream, id);
+            let connection = Connection::new(Arc::clone(&tidb), stream, tls, id);
             tokio::select! {
                 outcome = connection.run() => if let Err(error) = outcome {
                     tracing::debug!(%peer, %error, "SQL connection ends");
@@ -69,7 +76,8 @@ pub(crate) async fn serve(tidb: Arc<Tidb>, listener: TcpListener, mut stop: watc
 }
 
 struct Connection {
-    packets: PacketStream<TcpStream>,
+    packets: PacketStream<Socket>,
+    tls: Option<TlsAcceptor>,
     session: Session,
     prepared: HashMap<u32, Prepared>,
     next_statement: u32,
@@ -85,10 +93,11 @@ struct Prepared {
 }
 
 impl Connection {
-    fn new(tidb: Arc<Tidb>, stream: TcpStream, id: u32) -> Self {
+    fn new(tidb: Arc<Tidb>, stream: TcpStream, tls: Option<TlsAcceptor>, id: u32) -> Self {
         let _ = stream.set_nodelay(true);
         Self {
-            packets: PacketStream::new(stream),
+            packets: PacketStream::new(Socket::Plain(stream)),
+            tls,
             session: Session::new(tidb, id),
             prepared: HashMap::new(),
             next_statement: 1,
@@ -112,7 +121,8 @@ impl Connection {
 
     async fn handshake(&mut self) -> io::Result<bool> {
         let scramble = [0x2A; 20];
-        let [low, middle, high, top] = capability::ALL.to_le_bytes();
+        let offered = if self.tls.is_some() { capability::ALL | capability::SSL } else { capability::ALL };
+        let [low, middle, high, top] = offered.to_le_bytes();
         let mut greeting = vec![10];
         greeting.extend_from_slice(server_version().as_bytes());
         greeting.push(0);
@@ -127,7 +137,15 @@ impl Connection {
         greeting.push(0);
         self.packets.queue(&greeting);
         self.packets.flush().await?;
-        let Some(answer) = self.packets.read().await? else { return Ok(false) };
+        let Some(mut answer) = self.packets.read().await? else { return Ok(false) };
+        if let Some(tls) = &self.tls
+            && Fields(&answer).number(4).is_some_and(|asked| asked as u32 & capability::SSL != 0)
+        {
+            // What came was the first part of the answer, without a name; all of it follows.
+            self.packets.secure(tls).await?;
+            let Some(whole) = self.packets.read().await? else { return Ok(false) };
+            answer = whole;
+        }
         let plugin = self.read_handshake(&answer);
         // A client that opened with another way to prove itself is asked for this one.
         if plugin.is_some_and(|plugin| plugin != NATIVE_PASSWORD) {

@@ -14,4 +14,5 @@ pub(crate) mod import_state;
 pub(crate) mod kv;
 pub(crate) mod mvcc;
 pub(crate) mod split;
+pub(crate) mod spoil;
 pub(crate) mod store;

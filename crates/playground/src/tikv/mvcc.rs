@@ -146,7 +146,8 @@ pub(crate) fn scan_versions(
     Ok(())
 }
 
-fn walk(
+/// Visits every commit record in `[start, end)`, a key's newest first, until the visitor breaks.
+pub(crate) fn walk(
     store: &StoreNode,
     start: &[u8],
     end: &[u8],

@@ -68,6 +68,7 @@ pub struct WorkerMetrics {
     jobs: Family<Label, Counter>,
     job_seconds: Family<Label, Histogram>,
     refusals: Family<Label, Counter>,
+    store_requests: Family<Label, Gauge>,
     jobs_in_hand: Gauge,
     job_slots: Gauge,
     draining: Gauge,
@@ -92,6 +93,7 @@ impl Default for WorkerMetrics {
             jobs: Family::default(),
             job_seconds: Family::new_with_constructor(buckets),
             refusals: Family::default(),
+            store_requests: Family::default(),
             jobs_in_hand: Gauge::default(),
             job_slots: Gauge::default(),
             draining: Gauge::default(),
@@ -137,6 +139,13 @@ impl WorkerMetrics {
         }
     }
 
+    /// How many requests each store may be given at once, by store.
+    pub fn set_store_limits(&self, limits: &[(u64, u32)]) {
+        for (store, limit) in limits {
+            self.store_requests.get_or_create(&label("store", &store.to_string())).set(i64::from(*limit));
+        }
+    }
+
     /// What the worker is at.
     pub fn set_state(&self, jobs_in_hand: usize, slots: usize, draining: bool) {
         self.jobs_in_hand.set(jobs_in_hand as i64);
@@ -158,6 +167,8 @@ impl WorkerMetrics {
         for (name, help, family) in counters {
             registry.register(name, help, family.clone());
         }
+        let help = "Requests that a store may be given at once; fewer than ever while it is busy";
+        registry.register("store_requests", help, self.store_requests.clone());
         registry.register("job_seconds", "Time of jobs by stage", self.job_seconds.clone());
         registry.register("jobs_in_hand", "Jobs being worked on", self.jobs_in_hand.clone());
         registry.register("job_slots", "Jobs that may be worked on at once", self.job_slots.clone());

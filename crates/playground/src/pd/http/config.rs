@@ -10,7 +10,6 @@ use serde_json::{Value, json};
 
 use super::{PdHttp, bad, internal};
 use crate::cluster::VERSION;
-use crate::pd::grpc::MEMBER_NAME;
 
 const CONFIG: &str = include_str!("../config.json");
 
@@ -25,11 +24,11 @@ impl PdHttp {
             .map(|store| (store.id.to_string(), json!({"add-peer": 15, "remove-peer": 15})))
             .collect();
         for (pointer, value) in [
-            ("/client-urls", json!(self.client_url)),
-            ("/peer-urls", json!(self.client_url)),
-            ("/advertise-client-urls", json!(self.client_url)),
-            ("/advertise-peer-urls", json!(self.client_url)),
-            ("/initial-cluster", json!(format!("{MEMBER_NAME}={}", self.client_url))),
+            ("/client-urls", json!(self.seat.url())),
+            ("/peer-urls", json!(self.seat.url())),
+            ("/advertise-client-urls", json!(self.seat.url())),
+            ("/advertise-peer-urls", json!(self.seat.url())),
+            ("/initial-cluster", json!(format!("{}={}", self.seat.name(), self.seat.url()))),
             ("/cluster-version", json!(VERSION)),
             ("/replication/max-replicas", json!(self.cluster.replicas)),
             ("/schedule/store-limit", json!(store_limits)),

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, VERSION};
 use crate::faults::{Effect, RequestKind};
-use crate::pd::grpc::{MEMBER_ID, MEMBER_NAME};
+use crate::pd::members::Seat;
 use crate::time_text::Civil;
 
 /// Sizes of regions are told in these.
@@ -28,7 +28,8 @@ const MIB: u64 = 1 << 20;
 #[derive(Clone)]
 pub(crate) struct PdHttp {
     pub(crate) cluster: Arc<Cluster>,
-    pub(crate) client_url: String,
+    /// The member that it is.
+    pub(crate) seat: Seat,
 }
 
 /// All routes.
@@ -74,6 +75,10 @@ pub(crate) fn routes(state: PdHttp) -> Router {
 }
 
 async fn meet_faults(State(state): State<PdHttp>, request: Request, next: Next) -> Response {
+    // A member that does not lead passes a request on to the one that does.
+    if state.seat.is_down() || !state.seat.has_leader() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "no leader").into_response();
+    }
     match state.cluster.strike(RequestKind::PdHttp, None, None).await {
         None => next.run(request).await,
         Some(Effect::LoseAnswer) => {
@@ -97,21 +102,6 @@ impl PdHttp {
     fn now(&self) -> i64 {
         self.cluster.env.now_seconds()
     }
-
-    fn member(&self, full: bool) -> Value {
-        let mut member = json!({
-            "name": MEMBER_NAME,
-            "member_id": MEMBER_ID,
-            "peer_urls": [self.client_url],
-            "client_urls": [self.client_url],
-        });
-        if full && let Some(member) = member.as_object_mut() {
-            member.insert("deploy_path".into(), "/opt/thunderhead".into());
-            member.insert("binary_version".into(), format!("v{VERSION}").into());
-            member.insert("git_hash".into(), "playground".into());
-        }
-        member
-    }
 }
 
 async fn version(State(state): State<PdHttp>) -> Json<Value> {
@@ -120,23 +110,39 @@ async fn version(State(state): State<PdHttp>) -> Json<Value> {
 }
 
 async fn health(State(state): State<PdHttp>) -> Json<Value> {
-    Json(
-        json!([{"name": MEMBER_NAME, "member_id": MEMBER_ID, "client_urls": [state.client_url], "health": true}]),
-    )
+    let (members, _) = state.seat.listed_as_json();
+    let health = members.into_iter().enumerate().map(|(number, member)| {
+        json!({
+            "name": member["name"],
+            "member_id": member["member_id"],
+            "client_urls": member["client_urls"],
+            "health": state.seat.is_up(number),
+        })
+    });
+    Json(health.collect())
 }
 
 async fn members(State(state): State<PdHttp>) -> Json<Value> {
-    let member = state.member(true);
+    let full = |mut member: Value| {
+        if let Some(member) = member.as_object_mut() {
+            member.insert("deploy_path".into(), "/opt/thunderhead".into());
+            member.insert("binary_version".into(), format!("v{VERSION}").into());
+            member.insert("git_hash".into(), "playground".into());
+        }
+        member
+    };
+    let (members, leader) = state.seat.listed_as_json();
+    let leader = full(leader);
     Json(json!({
         "header": {"cluster_id": state.cluster.id},
-        "members": [member],
-        "leader": member,
-        "etcd_leader": member,
+        "members": members.into_iter().map(full).collect::<Vec<_>>(),
+        "leader": leader,
+        "etcd_leader": leader,
     }))
 }
 
 async fn leader(State(state): State<PdHttp>) -> Json<Value> {
-    Json(state.member(false))
+    Json(state.seat.listed_as_json().1)
 }
 
 async fn cluster_info(State(state): State<PdHttp>) -> Json<Value> {

@@ -1,0 +1,114 @@
+//! The importer by TLS: with workers of its own authority, and with nobody else.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use th_cluster::IngestStats;
+use th_env::Env;
+use th_errors::{Code, Fault};
+use th_ingest::{Delivery, Duplicates, Importer, Watch};
+use th_sorter::{Duplicate, SortOptions, Sorter};
+use th_tests::{DEADLINE, Running, data};
+
+/// The delivery as workers do it, to an importer that they speak to with these certificates.
+struct Client {
+    port: u16,
+    folder: tempfile::TempDir,
+}
+
+/// Stops once a piece is written.
+#[derive(Default)]
+struct OnePiece(AtomicBool);
+
+impl Watch for OnePiece {
+    fn ingested(&self, _: &IngestStats) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+struct None;
+
+impl Duplicates for None {
+    fn add(&mut self, _: &Duplicate<'_>) {}
+}
+
+impl Client {
+    async fn write_a_piece(&self, security: &str) -> (Fault, bool) {
+        let text = format!(
+            "[tikv-importer]\nbackend = \"importer\"\naddr = \"localhost:{}\"\n[security]\n{security}",
+            self.port
+        );
+        let config = th_config::parse("test", &text).expect("a configuration");
+        let importer =
+            Importer::new(&config, &["127.0.0.1:9".to_owned()]).expect("the certificates are there");
+        let options = SortOptions {
+            dir: self.folder.path().to_owned(),
+            name: "pairs".to_owned(),
+            memory: 1 << 20,
+            disk_quota: Option::None,
+        };
+        let mut sorter = Sorter::new(options);
+        for number in 0u32..10_000 {
+            sorter.push(&number.to_be_bytes(), b"value", number.into()).expect("memory");
+        }
+        let watch = Arc::new(OnePiece::default());
+        let delivery = Delivery::to_importer(importer, 1 << 10, &Env::real());
+        let delivered = delivery.run(sorter.finish(), 7, None, Arc::clone(&watch) as Arc<dyn Watch>).await;
+        (delivered.err().expect("it is stopped"), watch.is_stopped())
+    }
+}
+
+fn certificates(ca: &str, of: &str) -> String {
+    let path = |name: String| data(&format!("tls-importer/{name}")).display().to_string();
+    let mut text = format!("ca-path = \"{}\"\n", path(format!("{ca}.pem")));
+    if !of.is_empty() {
+        let (cert, key) = (path(format!("{of}.pem")), path(format!("{of}.key")));
+        text.push_str(&format!("cert-path = \"{cert}\"\nkey-path = \"{key}\"\n"));
+    }
+    text
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_importer_with_certificates_serves_workers_of_its_authority_only() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("its address").port();
+    drop(listener);
+    let config = folder.path().join("importer.toml");
+    std::fs::write(&config, format!("[security]\n{}", certificates("ca", "importer")))
+        .expect("a configuration");
+    let arguments = [
+        "importer",
+        "--config",
+        &config.display().to_string(),
+        "--addr",
+        &format!("127.0.0.1:{port}"),
+        "--import-dir",
+        &folder.path().join("engines").display().to_string(),
+    ];
+    let _daemon = Running::start(&arguments.map(str::to_owned), &[]);
+    let listening = async {
+        while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, listening).await.expect("the importer listens");
+
+    let client = Client { port, folder };
+    let (end, has_written) = client.write_a_piece(&certificates("ca", "worker")).await;
+    assert!(has_written && end.code == Code::Interrupted, "{end}");
+    for (what, security) in [
+        ("no certificate", certificates("ca", "")),
+        ("one of another authority", certificates("ca", "stranger")),
+        ("trust in another authority", certificates("other", "worker")),
+        ("no encryption", String::new()),
+    ] {
+        let (end, has_written) = client.write_a_piece(&security).await;
+        assert!(!has_written && end.code == Code::IngestFailed, "{what}: {end}");
+        assert!(end.message.contains("OpenEngine"), "{what}: {end}");
+    }
+}
