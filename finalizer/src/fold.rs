@@ -104,6 +104,7 @@ mod tests {
             spilled_bytes: 0,
             pieces: 1,
             retries: 0,
+            parts: None,
         }
     }
 
