@@ -11,7 +11,7 @@ use th_connect::{CommonArgs, Target};
 use th_env::Env;
 use th_errors::{Code, Fault};
 use th_finalizer::Finalizer;
-use th_ledger::{Ledger, Plan, Verdict};
+use th_ledger::{Ledger, Outcome, Plan, Verdict};
 use th_planner::{Planner, command::new_import_id};
 use th_playground::{Playground, PlaygroundOptions};
 use th_queue::Queue;
@@ -21,6 +21,9 @@ use th_worker::{Assignment, Progress, Stop, watch_for_notices};
 use tracing::Instrument as _;
 
 use crate::{playground, progress};
+
+/// Longest wait for a worker whose import is complete.
+const LAST_STEPS: Duration = Duration::from_secs(15);
 
 /// Imports a dump in this process.
 #[derive(Debug, Clone, Args)]
@@ -146,7 +149,16 @@ pub async fn import(config: &Config, env: &Env, import_id: &str, ledger: &Ledger
     );
     // The worker ends before the finalizer, except when it is told to stop or cannot go on.
     let stopped = tokio::select! {
-        verdict = &mut finalized => return verdict,
+        verdict = &mut finalized => {
+            // A worker that sees the end gives back what it holds of the cluster.
+            if let Ok(Verdict { outcome: Outcome::Complete(_), .. }) = &verdict
+                && schedulers_are_paused(&target).await
+                && tokio::time::timeout(LAST_STEPS, &mut worked).await.is_err()
+            {
+                tracing::warn!("the worker does not end; what it holds of the cluster expires by itself");
+            }
+            return verdict;
+        }
         stopped = &mut worked => stopped?,
     };
     if stopped {
@@ -156,6 +168,16 @@ pub async fn import(config: &Config, env: &Env, import_id: &str, ledger: &Ledger
         ));
     }
     finalized.await
+}
+
+/// Whether a worker may hold schedulers of PD, which nobody else knows to be its own.
+async fn schedulers_are_paused(target: &Target) -> bool {
+    match target {
+        Target::Cluster(cluster) => {
+            cluster.pd.paused_schedulers().await.is_ok_and(|paused| !paused.is_empty())
+        }
+        Target::Server(_) => false,
+    }
 }
 
 /// Runs the worker; true if it was told to stop.

@@ -22,7 +22,7 @@ pub const LABEL_PREFIX: &str = "thunderhead/";
 /// And so all our holds on garbage collection.
 pub(crate) const SERVICE_PREFIX: &str = "thunderhead-";
 /// Where backup and restore, log backup and TiCDC look for imports that are at work.
-const REGISTRATION: &str = "/tidb/brie/import/lightning/thunderhead-";
+pub(crate) const REGISTRATION: &str = "/tidb/brie/import/lightning/thunderhead-";
 /// Half-open range of user keys.
 type KeyRange = (Vec<u8>, Vec<u8>);
 /// Tries of switching the stores' mode while none of them can be reached.
@@ -94,7 +94,7 @@ impl LeaseOptions {
     }
 }
 
-fn registrations(import_id: &str) -> String {
+pub(crate) fn registrations(import_id: &str) -> String {
     format!("{REGISTRATION}{import_id}/")
 }
 
@@ -359,7 +359,7 @@ pub async fn release_import(
         }
     }
     let unregistering = async {
-        for lease in pd.registrations(&registrations(import_id)).await? {
+        for (_, lease) in pd.registrations(&registrations(import_id)).await? {
             pd.unregister(lease).await?;
         }
         Ok::<_, ClusterError>(())

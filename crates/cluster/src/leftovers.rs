@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::lease::{LABEL_PREFIX, SERVICE_PREFIX};
+use crate::lease::{LABEL_PREFIX, REGISTRATION, SERVICE_PREFIX, registrations};
 use crate::{ClusterError, ImportMode, Pd, Tikv, switch_all};
 
 /// State of ours in a cluster.
@@ -16,6 +16,8 @@ pub struct Leftovers {
     pub label_rules: Vec<String>,
     /// Holds on garbage collection, `thunderhead-{import}-{holder}`.
     pub safe_points: Vec<String>,
+    /// Keys under which other tools see an import, with the leases by which they live.
+    pub registrations: Vec<(String, i64)>,
     /// Paused schedulers. PD does not say by whom; a pause ends by itself.
     pub paused_schedulers: Vec<String>,
 }
@@ -31,16 +33,21 @@ impl Leftovers {
             Some(id) => format!("{SERVICE_PREFIX}{id}-"),
             None => SERVICE_PREFIX.to_owned(),
         };
+        let registered = import_id.map_or_else(|| REGISTRATION.to_owned(), registrations);
         Ok(Self {
             label_rules: pd.label_rules(&rules).await?,
             safe_points: pd.service_safe_points(&services).await?,
+            registrations: pd.registrations(&registered).await.unwrap_or_else(|error| {
+                tracing::debug!(%error, "registrations cannot be read");
+                Vec::new()
+            }),
             paused_schedulers: pd.paused_schedulers().await?,
         })
     }
 
     /// Whether there is nothing that carries our name.
     pub fn is_empty(&self) -> bool {
-        self.label_rules.is_empty() && self.safe_points.is_empty()
+        self.label_rules.is_empty() && self.safe_points.is_empty() && self.registrations.is_empty()
     }
 
     /// The rules of imports that work on a part of these ranges of user keys.
@@ -69,6 +76,12 @@ impl Leftovers {
         pd.delete_label_rules(&self.label_rules).await?;
         for service in &self.safe_points {
             pd.update_service_safe_point(service, 0, 0).await?;
+        }
+        for (_, lease) in &self.registrations {
+            // Gone meanwhile, it is as it should be; what is still there is found below.
+            if let Err(error) = pd.unregister(*lease).await {
+                tracing::debug!(%error, "a registration is not ended");
+            }
         }
         if normal_mode {
             switch_all(pd, tikv, ImportMode::Normal, &[]).await?;

@@ -60,10 +60,11 @@ impl Pd {
         ended.await.map(drop)
     }
 
-    /// The leases of the keys that start with `prefix`.
-    pub async fn registrations(&self, prefix: &str) -> Result<Vec<i64>, ClusterError> {
+    /// The keys that start with `prefix` and live by a lease, with that.
+    pub async fn registrations(&self, prefix: &str) -> Result<Vec<(String, i64)>, ClusterError> {
         let found = self.range(prefix, FEW).await?;
-        Ok(found.into_iter().map(|pair| pair.lease).filter(|&lease| lease != 0).collect())
+        let leased = found.into_iter().filter(|pair| pair.lease != 0);
+        Ok(leased.map(|pair| (String::from_utf8_lossy(&pair.key).into_owned(), pair.lease)).collect())
     }
 
     async fn range(&self, prefix: &str, attempts: u32) -> Result<Vec<KeyValue>, ClusterError> {
