@@ -33,8 +33,8 @@ pub(super) fn run(args: &ImportFigures) -> anyhow::Result<()> {
     let config = path("config.toml");
     let memory = args.sort_memory.as_ref().map(|size| format!("sort-memory = \"{size}\"\n"));
     std::fs::write(&config, format!("[thunderhead]\n{}", memory.unwrap_or_default()))?;
-    let memory = args.sort_memory.as_deref().unwrap_or("256MiB");
-    println!("lineitem SQL, {:.0} MB, {memory} of memory for sorting", bytes as f64 / 1e6);
+    let memory = args.sort_memory.as_deref().unwrap_or("by the machine");
+    println!("lineitem SQL, {:.0} MB, memory for sorting: {memory}", bytes as f64 / 1e6);
     println!(
         "threads | wall s | importer CPU s | playground CPU s | peak memory MiB | source MB per importer CPU s | pairs GB | sort folder bytes per pair byte"
     );
