@@ -6,6 +6,7 @@ cd "$(dirname "$0")"
 missing=()
 ls /usr/lib/llvm-*/lib/libclang*.so* >/dev/null 2>&1 || ldconfig -p | grep -q libclang || missing+=(libclang-dev)
 command -v cmake >/dev/null || missing+=(cmake)
+command -v make >/dev/null || missing+=(make)
 command -v g++ >/dev/null || missing+=(g++)
 if [ "${1:-}" = tests ]; then
     command -v curl >/dev/null || missing+=(curl)

@@ -19,7 +19,7 @@ use th_generate::{Format, Table};
 use tokio::runtime::Runtime;
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// Bytes of a piece.
 const PIECE: u64 = 64 << 20;

@@ -1,4 +1,4 @@
-//! What every process does around its work: logging, runtime, exit code.
+//! What every process does around its work: allocator, logging, runtime, exit code.
 
 use std::future::Future;
 use std::process::ExitCode;
@@ -11,6 +11,11 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _, Registry};
 
 use crate::telemetry::{self, Telemetry};
+
+/// Keeps what large read buffers give back, where the C library's returns it to the system and faults it in again, and does
+/// not keep it for long.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// How a process logs.
 #[derive(Debug, Clone, Copy, Default, Args)]
