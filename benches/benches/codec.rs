@@ -1,8 +1,9 @@
 //! Parse + encode + CRC-64 of one thread, beside what no encoder can beat: `cargo bench -p th-benches`.
 //!
-//! Each table has four figures, all in bytes of *source* a second of processor time:
+//! Each table has five figures, all in bytes of *source* a second of processor time:
 //!
 //! - `encode`: rows read from memory, encoded, summed: what a worker's thread does before the sort;
+//! - `encode, one sum`: the same with one checksum instead of one for each index;
 //! - `parse`: the reading alone;
 //! - `limit: newlines`: memchr counts the newlines of the same bytes;
 //! - `limit: copy and crc`: the pairs made before are copied and summed, nothing else.
@@ -10,7 +11,7 @@
 //! `pairs` repeats `encode` and the last limit in pairs a second.
 
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
-use th_benches::{CpuTime, Source};
+use th_benches::{CpuTime, Source, Summing};
 use th_codec::Checksum;
 use th_generate::{Format, Table};
 
@@ -29,7 +30,7 @@ fn copy_and_sum(pairs: &[Vec<u8>], buffer: &mut Vec<u8>) -> Checksum {
 
 fn encode(group: &mut BenchmarkGroup<'_, CpuTime>, source: &Source) {
     group.bench_function("encode", |bencher| {
-        bencher.iter(|| source.encode(|_| {}).expect("the generated rows are good"));
+        bencher.iter(|| source.encode(Summing::ByIndex).expect("the generated rows are good"));
     });
 }
 
@@ -54,6 +55,9 @@ fn bench(criterion: &mut Criterion<CpuTime>) {
         group.sample_size(10);
         group.throughput(Throughput::BytesDecimal(source.bytes.len() as u64));
         encode(&mut group, &source);
+        group.bench_function("encode, one sum", |bencher| {
+            bencher.iter(|| source.encode(Summing::Together).expect("the generated rows are good"));
+        });
         group.bench_function("parse", |bencher| {
             bencher.iter(|| source.parse().expect("the generated rows are good"));
         });

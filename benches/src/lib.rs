@@ -7,4 +7,4 @@ mod pipeline;
 
 pub use cpu::CpuTime;
 pub use parse::File;
-pub use pipeline::{Produced, Source};
+pub use pipeline::{Produced, Source, Summing};

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io::Cursor;
 use std::sync::Arc;
 
-use th_codec::{Checksum, Encoder, EncoderOptions};
+use th_codec::{Checksum, Encoder, EncoderOptions, Pairs, Sums};
 use th_dump::{ReadOptions, RowReader};
 use th_generate::{Format, Table};
 use th_schema::{DdlOptions, parse_create_table};
@@ -19,6 +19,15 @@ pub struct Source {
     pub format: Format,
     /// The file.
     pub bytes: Arc<[u8]>,
+}
+
+/// How pairs are summed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Summing {
+    /// For the records and for each index, as a worker does.
+    ByIndex,
+    /// All into one checksum: less, to see what the former costs.
+    Together,
 }
 
 /// What a run made of a source.
@@ -63,31 +72,42 @@ impl Source {
         Ok(rows)
     }
 
-    /// Reads, encodes and sums all rows. Each row's pairs are shown to `each`, joined.
-    pub fn encode(&self, mut each: impl FnMut(&th_codec::Pairs)) -> Result<Produced, Box<dyn Error>> {
+    /// Reads, encodes and sums all rows.
+    pub fn encode(&self, summing: Summing) -> Result<Produced, Box<dyn Error>> {
+        let (mut sums, mut checksum) = (Sums::default(), Checksum::default());
+        let rows = match summing {
+            Summing::ByIndex => self.each_row(|pairs| sums.add(pairs))?,
+            Summing::Together => self.each_row(|pairs| pairs.add_to(&mut checksum))?,
+        };
+        if summing == Summing::ByIndex {
+            checksum = sums.total();
+        }
+        Ok(Produced { rows, checksum })
+    }
+
+    /// Reads and encodes all rows and shows each one's pairs; answers how many rows there are.
+    fn each_row(&self, mut each: impl FnMut(&Pairs)) -> Result<u64, Box<dyn Error>> {
         let mut reader = self.reader()?;
         let context = Context::default();
         let options = EncoderOptions { context, auto_random_seed: 1, new_collation: true };
         let mut encoder = Encoder::new(Arc::clone(&self.table), options)?;
-        let mut produced = Produced { rows: 0, checksum: Checksum::default() };
+        let mut rows = 0;
         let mut columns_version = u64::MAX;
         while let Some(row) = reader.next()? {
             if row.columns_version != columns_version {
                 columns_version = row.columns_version;
                 encoder.set_columns(row.columns, &[])?;
             }
-            produced.rows += 1;
-            let pairs = encoder.encode(row.values, produced.rows as i64)?;
-            pairs.add_to(&mut produced.checksum);
-            each(pairs);
+            rows += 1;
+            each(encoder.encode(row.values, rows as i64)?);
         }
-        Ok(produced)
+        Ok(rows)
     }
 
     /// All pairs of the source, key and value joined.
     pub fn pairs(&self) -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
         let mut all = Vec::new();
-        self.encode(|pairs| all.extend(pairs.iter().map(|pair| [pair.key, pair.value].concat())))?;
+        self.each_row(|pairs| all.extend(pairs.iter().map(|pair| [pair.key, pair.value].concat())))?;
         Ok(all)
     }
 }
