@@ -1,5 +1,6 @@
 //! The importer by TLS: with workers of its own authority, and with nobody else.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -43,8 +44,8 @@ impl Client {
             self.port
         );
         let config = th_config::parse("test", &text).expect("a configuration");
-        let importer =
-            Importer::new(&config, &["127.0.0.1:9".to_owned()]).expect("the certificates are there");
+        let importer = Importer::new(&config, &["127.0.0.1:9".to_owned()], &Env::real())
+            .expect("the certificates are there");
         let options = SortOptions {
             dir: self.folder.path().to_owned(),
             name: "pairs".to_owned(),
@@ -72,15 +73,13 @@ fn certificates(ca: &str, of: &str) -> String {
     text
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_importer_with_certificates_serves_workers_of_its_authority_only() {
-    let folder = tempfile::tempdir().expect("a folder");
+/// Starts an importer with these certificates; when this returns, it listens.
+async fn importer(folder: &Path, security: &str) -> (Running, u16) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("its address").port();
     drop(listener);
-    let config = folder.path().join("importer.toml");
-    std::fs::write(&config, format!("[security]\n{}", certificates("ca", "importer")))
-        .expect("a configuration");
+    let config = folder.join("importer.toml");
+    std::fs::write(&config, format!("[security]\n{security}")).expect("a configuration");
     let arguments = [
         "importer",
         "--config",
@@ -88,15 +87,22 @@ async fn an_importer_with_certificates_serves_workers_of_its_authority_only() {
         "--addr",
         &format!("127.0.0.1:{port}"),
         "--import-dir",
-        &folder.path().join("engines").display().to_string(),
+        &folder.join("engines").display().to_string(),
     ];
-    let _daemon = Running::start(&arguments.map(str::to_owned), &[]);
+    let daemon = Running::start(&arguments.map(str::to_owned), &[]);
     let listening = async {
         while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
             tokio::task::yield_now().await;
         }
     };
     tokio::time::timeout(DEADLINE, listening).await.expect("the importer listens");
+    (daemon, port)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_importer_with_certificates_serves_workers_of_its_authority_only() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (_daemon, port) = importer(folder.path(), &certificates("ca", "importer")).await;
 
     let client = Client { port, folder };
     let (end, has_written) = client.write_a_piece(&certificates("ca", "worker")).await;
@@ -111,4 +117,31 @@ async fn an_importer_with_certificates_serves_workers_of_its_authority_only() {
         assert!(!has_written && end.code == Code::IngestFailed, "{what}: {end}");
         assert!(end.message.contains("OpenEngine"), "{what}: {end}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_importer_shows_the_certificate_that_its_files_hold_now() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let give = |files: [&str; 3]| {
+        for (file, name) in files.iter().zip(["ca.pem", "own.pem", "own.key"]) {
+            std::fs::copy(data(file), folder.path().join(name)).expect("a file is replaced");
+        }
+    };
+    give(["tls/ca.pem", "tls/server.pem", "tls/server.key"]);
+    let of = |name| folder.path().join(name).display().to_string();
+    let security = format!(
+        "ca-path = \"{}\"\ncert-path = \"{}\"\nkey-path = \"{}\"\n",
+        of("ca.pem"),
+        of("own.pem"),
+        of("own.key")
+    );
+    let (_daemon, port) = importer(folder.path(), &security).await;
+    let client = Client { port, folder: tempfile::tempdir().expect("a folder") };
+    let worker = certificates("ca", "worker");
+    let (end, has_written) = client.write_a_piece(&worker).await;
+    assert!(!has_written && end.code == Code::IngestFailed, "{end}");
+
+    give(["tls-importer/ca.pem", "tls-importer/importer.pem", "tls-importer/importer.key"]);
+    let served = async { while !client.write_a_piece(&worker).await.1 {} };
+    tokio::time::timeout(DEADLINE, served).await.expect("the new certificate is shown");
 }

@@ -1,6 +1,7 @@
 //! Whole imports, by the program as a process, against an embedded cluster over its real protocols.
 
 mod bad_input;
+mod certificates;
 mod checks;
 mod cluster_state;
 mod conflicts;

@@ -68,7 +68,7 @@ impl Import {
         th_job::context(&plan.session)?;
         let piece_bytes = config.thunderhead.piece_size.0;
         let delivery = if config.tikv_importer.backend == "importer" {
-            Delivery::to_importer(Importer::new(config, &cluster.pd.endpoints())?, piece_bytes, &env)
+            Delivery::to_importer(Importer::new(config, &cluster.pd.endpoints(), &env)?, piece_bytes, &env)
         } else {
             let cluster = Arc::clone(&cluster);
             Delivery::to_cluster(config, cluster, sort_dir, &plan.import_id, piece_bytes, &env).await?

@@ -36,6 +36,7 @@ mod tikv;
 use std::sync::Arc;
 
 use th_env::Env;
+use th_tls::Certificates;
 
 pub use diagnosis::{Diagnosis, NextStep, of_import_error, of_region_error, of_status};
 pub use error::{ClusterError, ErrorKind};
@@ -43,7 +44,7 @@ pub use ingest::{IngestMode, IngestOptions, IngestStats, Ingester, SstBuilder};
 pub use lease::{ImportLease, LeaseOptions, PauseScope, release_import, switch_all};
 pub use leftovers::Leftovers;
 pub use meeting::{Meeting, SharedTable, Turn};
-pub use options::{ClusterOptions, TidbOptions, TlsOptions};
+pub use options::{ClusterOptions, TidbOptions};
 pub use pairs::{PairBuffer, Pairs};
 pub use pd::{
     LabelRange, LabelRule, MAX_TIMESTAMPS, OperatorState, Pd, RegionStats, SCHEDULERS_TO_PAUSE, StoreInfo,
@@ -59,6 +60,14 @@ pub use tikv::{BuiltSst, ImportMode, RangeChecksum, StoreConfig, Tikv, Version, 
 
 use crate::net::{Channels, Http};
 
+fn certificates(env: &Env, options: &ClusterOptions) -> Result<Option<Arc<Certificates>>, ClusterError> {
+    let Some(files) = &options.tls else { return Ok(None) };
+    let opened = Certificates::open(files.clone(), env).map_err(|error| {
+        ClusterError::new(ErrorKind::InvalidInput, error.path.display().to_string(), error.problem)
+    });
+    opened.map(|certificates| Some(Arc::new(certificates)))
+}
+
 /// A cluster.
 #[derive(Clone)]
 pub struct Cluster {
@@ -73,10 +82,11 @@ pub struct Cluster {
 impl Cluster {
     /// Finds PD, and connects to TiDB if `options` name one.
     pub async fn connect(env: Env, options: ClusterOptions) -> Result<Self, ClusterError> {
-        let tls = options.tls.as_ref().map(TlsOptions::load).transpose()?;
+        let certificates = certificates(&env, &options)?;
         let channels =
-            Arc::new(Channels::new(tls.as_ref(), options.connect_timeout, options.connections_per_store));
-        let http = Http::new(tls.as_ref(), options.connect_timeout, options.request_timeout)?;
+            Channels::new(certificates.clone(), options.connect_timeout, options.connections_per_store)?;
+        let channels = Arc::new(channels);
+        let http = Http::new(certificates, options.connect_timeout, options.request_timeout)?;
         let tidb = match &options.tidb {
             Some(tidb) => Some(Tidb::connect(env.clone(), http.clone(), tidb, &options).await?),
             None => None,

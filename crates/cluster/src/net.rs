@@ -2,51 +2,54 @@
 //!
 //! Channels connect on first use and reconnect by themselves. No HTTP/2 pings are sent: TiKV's gRPC
 //! server counts frequent pings as abuse; TCP keep-alive and deadlines find dead peers instead.
+//!
+//! Both are made anew when the certificates change; requests under way end on what they began with.
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::Value;
+use th_tls::{Certificates, Made, Material};
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 
-use crate::options::{TlsMaterial, url_of};
+use crate::options::url_of;
 use crate::{ClusterError, ErrorKind};
 
 /// gRPC channels by address, several for each so that large streams do not share one flow-control window.
 pub(crate) struct Channels {
-    tls: Option<ClientTlsConfig>,
+    made: Made<Arc<Open>, ClusterError>,
     connect_timeout: Duration,
     per_address: usize,
     turn: AtomicUsize,
-    open: Mutex<HashMap<String, Vec<Channel>>>,
+}
+
+/// What was opened with one state of the certificates.
+struct Open {
+    tls: Option<ClientTlsConfig>,
+    channels: Mutex<HashMap<String, Vec<Channel>>>,
 }
 
 impl Channels {
-    pub(crate) fn new(tls: Option<&TlsMaterial>, connect_timeout: Duration, per_address: usize) -> Self {
-        let tls = tls.map(|material| {
-            let mut config = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(&material.ca));
-            if let Some((cert, key)) = &material.identity {
-                config = config.identity(Identity::from_pem(cert, key));
-            }
-            config
-        });
-        Self {
-            tls,
-            connect_timeout,
-            per_address: per_address.max(1),
-            turn: AtomicUsize::new(0),
-            open: Mutex::new(HashMap::new()),
-        }
+    pub(crate) fn new(
+        certificates: Option<Arc<Certificates>>,
+        connect_timeout: Duration,
+        per_address: usize,
+    ) -> Result<Self, ClusterError> {
+        let made = Made::new(certificates, |material| {
+            Ok(Arc::new(Open { tls: material.map(tls), channels: Mutex::default() }))
+        })?;
+        Ok(Self { made, connect_timeout, per_address: per_address.max(1), turn: AtomicUsize::new(0) })
     }
 
     /// A channel to `address`; errors only when the address or the certificates are malformed.
     pub(crate) fn get(&self, address: &str) -> Result<Channel, ClusterError> {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        let mut open = self.open.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some(channels) = open.get(address)
+        let open = self.made.get();
+        let mut known = open.channels.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(channels) = known.get(address)
             && let Some(channel) = channels.get(turn % channels.len().max(1))
         {
             return Ok(channel.clone());
@@ -54,20 +57,31 @@ impl Channels {
         let bad = |error: tonic::transport::Error| {
             ClusterError::new(ErrorKind::InvalidInput, address, format!("not a usable address: {error:?}"))
         };
-        let mut endpoint = Endpoint::from_shared(url_of(address, self.tls.is_some()))
+        let mut endpoint = Endpoint::from_shared(url_of(address, open.tls.is_some()))
             .map_err(bad)?
             .connect_timeout(self.connect_timeout)
             .tcp_keepalive(Some(Duration::from_secs(10)))
             .tcp_nodelay(true)
             .initial_stream_window_size(2 << 20)
             .initial_connection_window_size(8 << 20);
-        if let Some(tls) = &self.tls {
+        if let Some(tls) = &open.tls {
             endpoint = endpoint.tls_config(tls.clone()).map_err(bad)?;
         }
         let channels: Vec<_> = (0..self.per_address).map(|_| endpoint.connect_lazy()).collect();
         let channel = channels.first().cloned().unwrap_or_else(|| endpoint.connect_lazy());
-        open.insert(address.to_owned(), channels);
+        known.insert(address.to_owned(), channels);
         Ok(channel)
+    }
+}
+
+fn tls(material: &Material) -> ClientTlsConfig {
+    let mut config = ClientTlsConfig::new();
+    if let Some(ca) = &material.ca {
+        config = config.ca_certificate(Certificate::from_pem(ca));
+    }
+    match &material.identity {
+        Some((cert, key)) => config.identity(Identity::from_pem(cert, key)),
+        None => config,
     }
 }
 
@@ -85,29 +99,19 @@ pub(crate) async fn within<T>(
 /// HTTP requests to PD, TiKV and TiDB.
 #[derive(Clone)]
 pub(crate) struct Http {
-    client: reqwest::Client,
+    client: Arc<Made<reqwest::Client, ClusterError>>,
     tls: bool,
 }
 
 impl Http {
     pub(crate) fn new(
-        tls: Option<&TlsMaterial>,
+        certificates: Option<Arc<Certificates>>,
         connect_timeout: Duration,
         timeout: Duration,
     ) -> Result<Self, ClusterError> {
-        let bad =
-            |error: reqwest::Error| ClusterError::from_reqwest("tls", "cannot use the certificates", &error);
-        let mut builder =
-            reqwest::Client::builder().connect_timeout(connect_timeout).timeout(timeout).no_proxy();
-        if let Some(material) = tls {
-            builder =
-                builder.tls_certs_only(reqwest::Certificate::from_pem_bundle(&material.ca).map_err(bad)?);
-            if let Some((cert, key)) = &material.identity {
-                let pem = [cert.as_slice(), b"\n", key.as_slice()].concat();
-                builder = builder.identity(reqwest::Identity::from_pem(&pem).map_err(bad)?);
-            }
-        }
-        Ok(Self { client: builder.build().map_err(bad)?, tls: tls.is_some() })
+        let tls = certificates.is_some();
+        let make = move |material: Option<&Material>| client(material, connect_timeout, timeout);
+        Ok(Self { client: Arc::new(Made::new(certificates, make)?), tls })
     }
 
     /// Sends a request to `address` and returns the body of a successful answer.
@@ -119,7 +123,7 @@ impl Http {
         body: Option<&Value>,
     ) -> Result<String, ClusterError> {
         let what = format!("{method} {path}");
-        let mut request = self.client.request(method, format!("{}{path}", url_of(address, self.tls)));
+        let mut request = self.client.get().request(method, format!("{}{path}", url_of(address, self.tls)));
         if let Some(body) = body {
             request = request.json(body);
         }
@@ -160,6 +164,24 @@ impl Http {
         let text = self.send(reqwest::Method::GET, address, path, None).await?;
         parse(address, path, &text)
     }
+}
+
+fn client(
+    material: Option<&Material>,
+    connect_timeout: Duration,
+    timeout: Duration,
+) -> Result<reqwest::Client, ClusterError> {
+    let bad =
+        |error: reqwest::Error| ClusterError::from_reqwest("tls", "cannot use the certificates", &error);
+    let mut builder = reqwest::Client::builder().connect_timeout(connect_timeout).timeout(timeout).no_proxy();
+    if let Some(ca) = material.and_then(|material| material.ca.as_ref()) {
+        builder = builder.tls_certs_only(reqwest::Certificate::from_pem_bundle(ca).map_err(bad)?);
+    }
+    if let Some((cert, key)) = material.and_then(|material| material.identity.as_ref()) {
+        let pem = [cert.as_slice(), b"\n", key.as_slice()].concat();
+        builder = builder.identity(reqwest::Identity::from_pem(&pem).map_err(bad)?);
+    }
+    builder.build().map_err(bad)
 }
 
 pub(crate) fn parse<T: serde::de::DeserializeOwned>(

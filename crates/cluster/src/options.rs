@@ -1,12 +1,10 @@
 //! How to reach a cluster. `Debug` redacts the password.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use th_mysql::Tls;
-
-use crate::{ClusterError, ErrorKind};
+use th_tls::PemFiles;
 
 /// How to reach a cluster, and how long to wait for it.
 #[derive(Debug, Clone)]
@@ -15,8 +13,8 @@ pub struct ClusterOptions {
     pub pd_endpoints: Vec<String>,
     /// TiDB, for those who need SQL.
     pub tidb: Option<TidbOptions>,
-    /// Certificates, when the cluster speaks TLS.
-    pub tls: Option<TlsOptions>,
+    /// Certificates, when the cluster speaks TLS; read again when the files change.
+    pub tls: Option<PemFiles>,
     /// Time to open a connection.
     pub connect_timeout: Duration,
     /// Deadline of a small request.
@@ -108,41 +106,6 @@ impl fmt::Debug for TidbOptions {
             .field("tls", &self.tls)
             .finish_non_exhaustive()
     }
-}
-
-/// Paths of PEM files.
-#[derive(Debug, Clone, Default)]
-pub struct TlsOptions {
-    /// Certificate authority of the cluster.
-    pub ca: PathBuf,
-    /// Our certificate, where the cluster wants one.
-    pub cert: Option<PathBuf>,
-    /// Its private key.
-    pub key: Option<PathBuf>,
-}
-
-/// The contents of [`TlsOptions`]' files.
-#[derive(Clone)]
-pub(crate) struct TlsMaterial {
-    pub(crate) ca: Vec<u8>,
-    pub(crate) identity: Option<(Vec<u8>, Vec<u8>)>,
-}
-
-impl TlsOptions {
-    pub(crate) fn load(&self) -> Result<TlsMaterial, ClusterError> {
-        let identity = match (&self.cert, &self.key) {
-            (Some(cert), Some(key)) => Some((read(cert)?, read(key)?)),
-            (None, None) => None,
-            _ => return Err(ClusterError::invalid("tls needs both the certificate and its key, or neither")),
-        };
-        Ok(TlsMaterial { ca: read(&self.ca)?, identity })
-    }
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, ClusterError> {
-    std::fs::read(path).map_err(|error| {
-        ClusterError::new(ErrorKind::InvalidInput, path.display().to_string(), error.to_string())
-    })
 }
 
 /// `http(s)://host:port` of an address that may or may not carry a scheme.

@@ -1,7 +1,7 @@
 //! Configuration keys to the libraries' options.
 
-use th_cluster::{ClusterOptions, TidbOptions, TlsOptions};
-use th_config::{Config, Security};
+use th_cluster::{ClusterOptions, TidbOptions};
+use th_config::Config;
 use th_dump::{CsvOptions, Extractor, FileRule, IoOptions, ReadOptions, Route, Rules};
 use th_errors::{Code, Fault};
 use th_types::SqlMode;
@@ -103,15 +103,6 @@ pub fn slots(config: &Config) -> usize {
     configured.into_iter().find(|&slots| slots > 0).unwrap_or(cpus)
 }
 
-fn tls(security: &Security) -> Option<TlsOptions> {
-    let path = |text: &str| (!text.is_empty()).then(|| text.into());
-    path(&security.ca_path).map(|ca| TlsOptions {
-        ca,
-        cert: path(&security.cert_path),
-        key: path(&security.key_path),
-    })
-}
-
 /// How to reach the cluster. `with_sql` is false for workers, which talk to PD and TiKV only.
 pub fn cluster_options(config: &Config, pd: &[String], with_sql: bool) -> ClusterOptions {
     let endpoints: Vec<String> = if pd.is_empty() {
@@ -127,7 +118,7 @@ pub fn cluster_options(config: &Config, pd: &[String], with_sql: bool) -> Cluste
         pd.to_vec()
     };
     let mut options = ClusterOptions::new(endpoints);
-    options.tls = tls(&config.security);
+    options.tls = (!config.security.ca_path.is_empty()).then(|| crate::pem_files(&config.security));
     options.compress_writes = !config.tikv_importer.compress_kv_pairs.is_empty();
     options.store_write_limit = config.tikv_importer.store_write_bwlimit.0;
     if let requests @ 1.. = config.tikv_importer.range_concurrency {

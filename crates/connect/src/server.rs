@@ -9,6 +9,7 @@ use th_env::Env;
 use th_errors::Fault;
 use th_ledger::{Backend, Plan};
 use th_mysql::{Server, ServerOptions, Tls};
+use th_tls::PemFiles;
 
 use crate::{cluster, cluster_options, fault};
 
@@ -65,7 +66,7 @@ pub async fn server(config: &Config, env: &Env) -> Result<Server, Fault> {
         let mut options = cluster_options(config, &[], false);
         options.request_timeout = Duration::from_secs(5);
         let status = format!("{}:{}", tidb.host, tidb.status_port);
-        port = match th_cluster::tidb_settings(&status, &options).await {
+        port = match th_cluster::tidb_settings(&status, &options, env).await {
             Ok(settings) => settings.port,
             Err(error) => {
                 tracing::debug!(%error, "no status API; the usual port is tried");
@@ -95,14 +96,16 @@ pub(crate) fn tls(config: &Config) -> Tls {
     encryption(&config.tidb.tls, config.tidb.security.as_ref().unwrap_or(&config.security))
 }
 
-fn encryption(word: &str, security: &Security) -> Tls {
+/// The files of a `[security]`.
+pub fn pem_files(security: &Security) -> PemFiles {
     let path = |text: &str| (!text.is_empty()).then(|| text.into());
+    PemFiles { ca: path(&security.ca_path), cert: path(&security.cert_path), key: path(&security.key_path) }
+}
+
+fn encryption(word: &str, security: &Security) -> Tls {
     match word.to_ascii_lowercase().as_str() {
         "" if security.ca_path.is_empty() => Tls::Off,
-        "" | "cluster" | "true" => Tls::Verified {
-            ca: path(&security.ca_path),
-            identity: path(&security.cert_path).zip(path(&security.key_path)),
-        },
+        "" | "cluster" | "true" => Tls::Verified(pem_files(security)),
         "skip-verify" => Tls::Unverified,
         "preferred" => Tls::Preferred,
         _ => Tls::Off,
@@ -121,7 +124,7 @@ mod tests {
         assert_eq!(encryption("false", &security), Tls::Off);
         assert_eq!(
             encryption("cluster", &security),
-            Tls::Verified { ca: Some("ca.pem".into()), identity: None }
+            Tls::Verified(PemFiles { ca: Some("ca.pem".into()), ..PemFiles::default() })
         );
         assert_eq!(encryption("skip-verify", &security), Tls::Unverified);
         assert_eq!(encryption("preferred", &security), Tls::Preferred);

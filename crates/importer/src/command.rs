@@ -10,10 +10,10 @@ use th_env::Env;
 use th_errors::{Code, Fault};
 use th_proto::import_kvpb::import_kv_server::ImportKvServer;
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
-use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
+use tonic::transport::Server;
 
 use crate::ImporterConfig;
+use crate::doors;
 use crate::engines::{EngineOptions, Engines};
 use crate::service::Service;
 
@@ -85,10 +85,7 @@ pub async fn run(args: ImporterArgs, env: Env) -> Result<(), Fault> {
     };
     let listener = TcpListener::bind(address).await.map_err(|error| cannot(&error))?;
     let local = listener.local_addr().map_err(|error| cannot(&error))?;
-    let mut server = Server::builder().tcp_nodelay(true);
-    if let Some(tls) = tls(&config)? {
-        server = server.tls_config(tls).map_err(|error| cannot(&error))?;
-    }
+    let doorman = doors::doorman(&config.security, &env)?;
     let default_pd = args.pd_urls.clone().unwrap_or_default();
     let service =
         Service::new(engines.clone(), for_cluster, folder.path.clone(), default_pd, args.memory.0, &env);
@@ -105,8 +102,9 @@ pub async fn run(args: ImporterArgs, env: Env) -> Result<(), Fault> {
     };
     tracing::info!(address = %local, folder = %folder.path.display(), memory = %args.memory, "importer serves");
     println!("listening\t{local}");
-    let incoming = TcpListenerStream::new(listener);
-    let serving = server.add_service(service).serve_with_incoming_shutdown(incoming, told(stopped.clone()));
+    let serving = Server::builder()
+        .add_service(service)
+        .serve_with_incoming_shutdown(doors::connections(listener, doorman), told(stopped.clone()));
     let given_up = async {
         told(stopped).await;
         env.sleep(GRACE, "requests in hand").await;
@@ -137,19 +135,4 @@ async fn signalled() {
         _ = terminate.recv() => {}
     }
     tracing::info!("told to stop");
-}
-
-/// With a certificate, clients are spoken to by TLS and must have one of the same authority.
-fn tls(config: &ImporterConfig) -> Result<Option<ServerTlsConfig>, Fault> {
-    let security = &config.security;
-    if security.cert_path.is_empty() {
-        return Ok(None);
-    }
-    let read = |path: &str| {
-        std::fs::read(path)
-            .map_err(|error| Fault::new(Code::BadConfig, format!("[security]: cannot read {path}: {error}")))
-    };
-    let identity = Identity::from_pem(read(&security.cert_path)?, read(&security.key_path)?);
-    let authority = Certificate::from_pem(read(&security.ca_path)?);
-    Ok(Some(ServerTlsConfig::new().identity(identity).client_ca_root(authority)))
 }

@@ -12,6 +12,7 @@
 
 pub mod command;
 mod config;
+mod doors;
 mod engines;
 mod error;
 mod service;

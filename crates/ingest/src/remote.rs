@@ -15,6 +15,7 @@ use th_env::Env;
 use th_errors::{Code, Fault};
 use th_proto::import_kvpb::import_kv_client::ImportKvClient;
 use th_proto::import_kvpb::{self as kv, write_engine_request::Chunk};
+use th_tls::{Certificates, Made, Material};
 use tonic::Status;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 use uuid::Uuid;
@@ -36,43 +37,33 @@ const BATCH_BYTES: usize = 1 << 20;
 /// An importer and the cluster that it is to import into.
 #[derive(Clone)]
 pub struct Importer {
-    channel: Channel,
+    channel: Arc<Made<Channel, Fault>>,
     address: Arc<str>,
     pd: Arc<str>,
 }
 
 impl Importer {
     /// The importer of `tikv-importer.addr`; it is connected to when it is needed. `pd` are the cluster's endpoints.
-    pub fn new(config: &Config, pd: &[String]) -> Result<Self, Fault> {
-        let address = config.tikv_importer.addr.as_str();
-        let bad = |problem: String| {
-            Fault::new(Code::BadConfig, format!("tikv-importer.addr = \"{address}\": {problem}"))
+    pub fn new(config: &Config, pd: &[String], env: &Env) -> Result<Self, Fault> {
+        let address: Arc<str> = config.tikv_importer.addr.as_str().into();
+        let certificates = if config.security.ca_path.is_empty() {
+            None
+        } else {
+            let opened = Certificates::open(th_connect::pem_files(&config.security), env);
+            Some(Arc::new(
+                opened.map_err(|error| Fault::new(Code::BadConfig, format!("[security]: {error}")))?,
+            ))
         };
-        let security = &config.security;
-        let encrypted = !security.ca_path.is_empty();
-        let scheme = if encrypted { "https" } else { "http" };
-        let bare = address.trim_start_matches("http://").trim_start_matches("https://");
-        let mut endpoint = Endpoint::from_shared(format!("{scheme}://{bare}"))
-            .map_err(|error| bad(error.to_string()))?
-            .connect_timeout(CONNECT)
-            .http2_keep_alive_interval(Duration::from_secs(20))
-            .keep_alive_timeout(Duration::from_secs(10))
-            .tcp_nodelay(true);
-        if encrypted {
-            let read =
-                |path: &str| std::fs::read(path).map_err(|error| bad(format!("cannot read {path}: {error}")));
-            let mut tls =
-                ClientTlsConfig::new().ca_certificate(Certificate::from_pem(read(&security.ca_path)?));
-            if !security.cert_path.is_empty() {
-                tls = tls.identity(Identity::from_pem(read(&security.cert_path)?, read(&security.key_path)?));
-            }
-            endpoint = endpoint.tls_config(tls).map_err(|error| bad(error.to_string()))?;
-        }
-        Ok(Self { channel: endpoint.connect_lazy(), address: address.into(), pd: pd.join(",").into() })
+        let make = {
+            let address = Arc::clone(&address);
+            move |material: Option<&Material>| channel(&address, material)
+        };
+        let channel = Arc::new(Made::new(certificates, make)?);
+        Ok(Self { channel, address, pd: pd.join(",").into() })
     }
 
     fn client(&self) -> ImportKvClient<Channel> {
-        ImportKvClient::new(self.channel.clone())
+        ImportKvClient::new(self.channel.get())
     }
 
     fn failed(&self, what: &str, problem: &str) -> Fault {
@@ -99,6 +90,31 @@ impl Importer {
             Some(_) => Err(self.failed(what, "the engine is not there; was the importer restarted?")),
         }
     }
+}
+
+fn channel(address: &str, material: Option<&Material>) -> Result<Channel, Fault> {
+    let bad = |error: tonic::transport::Error| {
+        Fault::new(Code::BadConfig, format!("tikv-importer.addr = \"{address}\": {error}"))
+    };
+    let scheme = if material.is_some() { "https" } else { "http" };
+    let bare = address.trim_start_matches("http://").trim_start_matches("https://");
+    let mut endpoint = Endpoint::from_shared(format!("{scheme}://{bare}"))
+        .map_err(bad)?
+        .connect_timeout(CONNECT)
+        .http2_keep_alive_interval(Duration::from_secs(20))
+        .keep_alive_timeout(Duration::from_secs(10))
+        .tcp_nodelay(true);
+    if let Some(material) = material {
+        let mut tls = ClientTlsConfig::new();
+        if let Some(ca) = &material.ca {
+            tls = tls.ca_certificate(Certificate::from_pem(ca));
+        }
+        if let Some((cert, key)) = &material.identity {
+            tls = tls.identity(Identity::from_pem(cert, key));
+        }
+        endpoint = endpoint.tls_config(tls).map_err(bad)?;
+    }
+    Ok(endpoint.connect_lazy())
 }
 
 /// An engine of one delivery.

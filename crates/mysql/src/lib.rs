@@ -13,6 +13,7 @@ mod error;
 mod literal;
 mod options;
 mod server;
+mod sessions;
 
 pub use books::{Books, LeftOut, Position, Progress};
 pub use bound::{MOST_PARAMETERS, Parameters};
@@ -22,3 +23,4 @@ pub use error::{Class, SqlError};
 pub use literal::{Dialect, Verb, insert_head, push_value, quote_name, quote_table};
 pub use options::{ServerOptions, Tls};
 pub use server::{Server, first_connection};
+pub use sessions::Sessions;

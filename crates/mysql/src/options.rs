@@ -1,8 +1,13 @@
 //! How to reach a server. `Debug` redacts the password.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
+
+use th_env::Env;
+use th_tls::{Certificates, PemFiles};
+
+use crate::SqlError;
 
 /// Whether and how the connection is encrypted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -10,17 +15,27 @@ pub enum Tls {
     /// It is not.
     #[default]
     Off,
-    /// With a certificate of this authority, or of a public one.
-    Verified {
-        /// PEM file of the authority.
-        ca: Option<PathBuf>,
-        /// PEM files of our certificate and its key, where the server wants one.
-        identity: Option<(PathBuf, PathBuf)>,
-    },
+    /// With a certificate of these authorities, or of a public one; sessions opened after the files have changed use
+    /// what they hold then.
+    Verified(PemFiles),
     /// With whatever certificate the server has.
     Unverified,
     /// Like [`Tls::Unverified`] if the server speaks TLS, in plain text if not.
     Preferred,
+}
+
+impl Tls {
+    /// The certificates it takes.
+    ///
+    /// # Errors
+    /// A file cannot be read, or does not belong to the others.
+    pub fn certificates(&self, env: &Env) -> Result<Option<Arc<Certificates>>, SqlError> {
+        let Self::Verified(files) = self else { return Ok(None) };
+        let opened = Certificates::open(files.clone(), env);
+        opened
+            .map(|certificates| Some(Arc::new(certificates)))
+            .map_err(|error| SqlError::Options(error.to_string()))
+    }
 }
 
 /// Where the server is, who we are there, and the session of our connections.

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
-use mysql_async::{
-    ClientIdentity, Conn, DriverError, Opts, OptsBuilder, Pool, PoolConstraints, PoolOpts, SslOpts,
-};
+use mysql_async::{Conn, DriverError, Opts, OptsBuilder, PoolConstraints, PoolOpts, SslOpts};
 use th_env::Env;
+use th_tls::Certificates;
 
 use crate::connection::bounded;
-use crate::{Connection, Dialect, ServerOptions, SqlError, Tls};
+use crate::sessions::verified;
+use crate::{Connection, Dialect, ServerOptions, Sessions, SqlError, Tls};
 
 /// Tries of a connection and of a statement outside a transaction.
 const ATTEMPTS: u32 = 5;
@@ -50,7 +50,7 @@ pub struct Server {
 
 struct Inner {
     env: Env,
-    pool: Pool,
+    sessions: Sessions,
     endpoint: Arc<str>,
     connect_timeout: Duration,
     statement_timeout: Duration,
@@ -63,9 +63,10 @@ impl Server {
     /// Connects, and finds out what of the session the server knows.
     pub async fn connect(env: Env, options: &ServerOptions) -> Result<Self, SqlError> {
         let endpoint: Arc<str> = format!("{}:{}", options.host, options.port).into();
+        let certificates = options.tls.certificates(&env)?;
         let mut attempt = 0;
         let (base, setup, facts) = loop {
-            let (base, conn) = first_connection(&env, &endpoint, options).await?;
+            let (base, conn) = first_connection(&env, &endpoint, options, certificates.as_deref()).await?;
             let mut first =
                 Connection { inner: conn, endpoint: Arc::clone(&endpoint), limit: options.connect_timeout };
             let learned = async {
@@ -91,13 +92,12 @@ impl Server {
         let pool_options = PoolOpts::default().with_constraints(constraints).with_reset_connection(false);
         let builder = base
             .setup(setup)
-            .pool_opts(pool_options)
             .stmt_cache_size(Some(PREPARED))
             // Our own limits are told apart from the server's before anything is sent.
             .max_allowed_packet(Some(usize::try_from(max_packet).unwrap_or(usize::MAX)));
         let inner = Inner {
             env,
-            pool: Pool::new(builder),
+            sessions: Sessions::new(builder, pool_options, certificates),
             endpoint,
             connect_timeout: options.connect_timeout,
             statement_timeout: options.statement_timeout,
@@ -134,7 +134,8 @@ impl Server {
         let inner = &self.inner;
         let mut attempt = 0;
         loop {
-            match bounded(&inner.endpoint, inner.connect_timeout, inner.pool.get_conn()).await {
+            let pool = inner.sessions.pool();
+            match bounded(&inner.endpoint, inner.connect_timeout, pool.get_conn()).await {
                 Ok(conn) => {
                     let endpoint = Arc::clone(&inner.endpoint);
                     return Ok(Connection { inner: conn, endpoint, limit: inner.statement_timeout });
@@ -240,11 +241,12 @@ async fn back_off(env: &Env, attempt: u32, error: &SqlError) {
 }
 
 /// The first connection, and the options that made it: for a server that may speak no TLS, and a password that may
-/// be in base64. What may pass is tried again.
+/// be in base64. What may pass is tried again. `certificates` are those of [`Tls::certificates`].
 pub async fn first_connection(
     env: &Env,
     endpoint: &str,
     options: &ServerOptions,
+    certificates: Option<&Certificates>,
 ) -> Result<(OptsBuilder, Conn), SqlError> {
     let mut encrypted = !matches!(options.tls, Tls::Off);
     let mut password = options.password.clone();
@@ -255,7 +257,7 @@ pub async fn first_connection(
         .filter(|text| !text.is_empty());
     let mut attempt = 0;
     loop {
-        let base = base_options(options, &password, encrypted);
+        let base = base_options(options, certificates, &password, encrypted);
         let connecting = tokio::time::timeout(options.connect_timeout, Conn::new(Opts::from(base.clone())));
         let error = match connecting.await {
             Ok(Ok(conn)) => return Ok((base, conn)),
@@ -283,18 +285,15 @@ pub async fn first_connection(
     }
 }
 
-fn base_options(options: &ServerOptions, password: &str, encrypted: bool) -> OptsBuilder {
-    let ssl = encrypted.then(|| match &options.tls {
-        Tls::Verified { ca, identity } => {
-            let identity = identity
-                .as_ref()
-                .map(|(cert, key)| ClientIdentity::new(cert.clone().into(), key.clone().into()));
-            SslOpts::default()
-                .with_root_certs(ca.iter().map(|ca| ca.clone().into()).collect())
-                .with_disable_built_in_roots(ca.is_some())
-                .with_client_identity(identity)
-        }
-        _ => {
+fn base_options(
+    options: &ServerOptions,
+    certificates: Option<&Certificates>,
+    password: &str,
+    encrypted: bool,
+) -> OptsBuilder {
+    let ssl = encrypted.then(|| match certificates {
+        Some(certificates) => verified(&certificates.current().1),
+        None => {
             SslOpts::default().with_danger_accept_invalid_certs(true).with_danger_skip_domain_validation(true)
         }
     });

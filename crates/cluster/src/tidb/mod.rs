@@ -9,9 +9,9 @@ mod status;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mysql_async::{Opts, Pool, PoolConstraints, PoolOpts};
+use mysql_async::{PoolConstraints, PoolOpts};
 use th_env::Env;
-use th_mysql::ServerOptions;
+use th_mysql::{ServerOptions, Sessions};
 
 pub use self::ids::{IdKind, NextId, RebaseTo};
 use self::query::{bounded, query_on, usable};
@@ -48,9 +48,7 @@ pub struct Tidb {
 
 struct Inner {
     env: Env,
-    pool: Pool,
-    /// Of connections that are not the pool's.
-    options: Opts,
+    sessions: Sessions,
     http: Http,
     endpoint: String,
     status_address: String,
@@ -129,9 +127,12 @@ impl Tidb {
         for (name, value) in &options.session_vars {
             wanted.push(format!("SET SESSION {} = {}", quote_name(name), quote_text(value)));
         }
+        let certificates =
+            server.tls.certificates(&env).map_err(|error| ClusterError::from_sql(&endpoint, &error))?;
         let mut attempt = 0;
         let (base, setup) = loop {
-            let connected = th_mysql::first_connection(&env, &endpoint, &server).await;
+            let connected =
+                th_mysql::first_connection(&env, &endpoint, &server, certificates.as_deref()).await;
             let (base, connection) = connected.map_err(|error| ClusterError::from_sql(&endpoint, &error))?;
             match usable(&endpoint, timeout, connection, wanted.clone()).await {
                 Ok(setup) => break (base, setup),
@@ -145,10 +146,8 @@ impl Tidb {
         };
         let constraints = PoolConstraints::new(0, options.connections.max(1)).unwrap_or_default();
         let pool_options = PoolOpts::default().with_constraints(constraints).with_reset_connection(false);
-        let own = base.setup(setup);
-        let options = Opts::from(own.clone());
-        let pool = Pool::new(own.pool_opts(pool_options));
-        Ok(Self { inner: Arc::new(Inner { env, pool, options, http, endpoint, status_address, timeout }) })
+        let sessions = Sessions::new(base.setup(setup), pool_options, certificates);
+        Ok(Self { inner: Arc::new(Inner { env, sessions, http, endpoint, status_address, timeout }) })
     }
 
     /// `host:port` of the SQL port.
@@ -158,14 +157,14 @@ impl Tidb {
 
     /// Closes all connections; without it they end when the last clone is dropped.
     pub async fn close(self) {
-        let _ = tokio::time::timeout(self.inner.timeout, self.inner.pool.clone().disconnect()).await;
+        let _ = tokio::time::timeout(self.inner.timeout, self.inner.sessions.pool().disconnect()).await;
     }
 
     async fn connection(&self) -> Result<mysql_async::Conn, ClusterError> {
         let mut attempt = 0;
         loop {
-            let connecting =
-                bounded(&self.inner.endpoint, "connect", self.inner.timeout, self.inner.pool.get_conn());
+            let pool = self.inner.sessions.pool();
+            let connecting = bounded(&self.inner.endpoint, "connect", self.inner.timeout, pool.get_conn());
             match connecting.await {
                 Err(error) if error.is_retryable() && attempt + 1 < ATTEMPTS => {
                     self.back_off(attempt, &error, "connecting to tidb is tried again").await;

@@ -26,7 +26,7 @@ impl Tidb {
         let inner = &self.inner;
         let mut attempt = 0;
         loop {
-            let connecting = Conn::new(inner.options.clone());
+            let connecting = Conn::new(inner.sessions.options());
             match bounded(&inner.endpoint, "connect", inner.timeout, connecting).await {
                 Ok(connection) => return Ok(SqlSession { connection, endpoint: inner.endpoint.clone() }),
                 Err(error) if error.is_retryable() && attempt + 1 < ATTEMPTS => {

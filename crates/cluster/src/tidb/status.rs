@@ -1,10 +1,11 @@
 //! TiDB's HTTP status API.
 
 use serde::Deserialize;
+use th_env::Env;
 
 use super::Tidb;
 use crate::net::{Http, percent};
-use crate::{ClusterError, ClusterOptions, TlsOptions};
+use crate::{ClusterError, ClusterOptions};
 
 /// Settings of a TiDB server that tell where the rest of the cluster is.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -30,9 +31,13 @@ impl Settings {
 }
 
 /// The settings of the TiDB server at a status address, for whoever needs no more of the cluster.
-pub async fn tidb_settings(status_address: &str, options: &ClusterOptions) -> Result<Settings, ClusterError> {
-    let tls = options.tls.as_ref().map(TlsOptions::load).transpose()?;
-    let http = Http::new(tls.as_ref(), options.connect_timeout, options.request_timeout)?;
+pub async fn tidb_settings(
+    status_address: &str,
+    options: &ClusterOptions,
+    env: &Env,
+) -> Result<Settings, ClusterError> {
+    let http =
+        Http::new(crate::certificates(env, options)?, options.connect_timeout, options.request_timeout)?;
     settings(&http, status_address).await
 }
 
