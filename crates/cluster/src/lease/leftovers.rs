@@ -1,13 +1,15 @@
 //! What imports of ours hold in a cluster, or have left there, and giving it back.
 //!
-//! Everything expires by itself ([`crate::lease`]), so nobody *has* to clean up; this is for those who
+//! Everything expires by itself ([`super`]), so nobody *has* to clean up; this is for those who
 //! do not want to wait, and for those who want to be sure. Names that do not start like ours are never
 //! touched.
 
 use std::collections::BTreeSet;
 
-use crate::lease::{LABEL_PREFIX, REGISTRATION, SERVICE_PREFIX, registrations};
-use crate::{ClusterError, ImportMode, Pd, Tikv, switch_all};
+use super::mode::{leave_import_mode, mode_ranges, switch_all};
+use super::names::{LABEL_PREFIX, REGISTRATION, SERVICE_PREFIX, registrations, service_name};
+use super::KeyRange;
+use crate::{ClusterError, ImportMode, Pd, Tikv};
 
 /// State of ours in a cluster.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -88,6 +90,49 @@ impl Leftovers {
         }
         Self::find(pd, import_id).await
     }
+}
+
+/// Gives back whatever holders of an import may have left: rules, safe points, import mode.
+/// For the last process of an import, or for somebody who cancels one.
+pub async fn release_import(
+    pd: &Pd,
+    tikv: &Tikv,
+    import_id: &str,
+    ranges: &[KeyRange],
+) -> Result<(), ClusterError> {
+    delete_rules(pd, &format!("{LABEL_PREFIX}{import_id}/")).await?;
+    match pd.service_safe_points(&service_name(import_id, "")).await {
+        Ok(services) => {
+            for service in services {
+                pd.update_service_safe_point(&service, 0, 0).await?;
+            }
+        }
+        Err(error) => {
+            tracing::warn!(%error, "holds on garbage collection cannot be listed; they expire by themselves")
+        }
+    }
+    let unregistering = async {
+        for (_, lease) in pd.registrations(&registrations(import_id)).await? {
+            pd.unregister(lease).await?;
+        }
+        Ok::<_, ClusterError>(())
+    };
+    if let Err(error) = unregistering.await {
+        tracing::debug!(%error, "registrations cannot be removed; they end by themselves");
+    }
+    let ranges = mode_ranges(pd, tikv, ranges).await?;
+    leave_import_mode(pd, tikv, &ranges).await
+}
+
+/// Deletes all rules whose name starts with `prefix` and verifies it.
+pub(super) async fn delete_rules(pd: &Pd, prefix: &str) -> Result<(), ClusterError> {
+    let rules = pd.label_rules(prefix).await?;
+    pd.delete_label_rules(&rules).await?;
+    let left = if rules.is_empty() { rules } else { pd.label_rules(prefix).await? };
+    if left.is_empty() {
+        return Ok(());
+    }
+    Err(ClusterError::protocol(&pd.leader(), format!("label rules are still there: {}", left.join(", "))))
 }
 
 #[cfg(test)]
