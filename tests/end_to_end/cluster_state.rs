@@ -2,7 +2,9 @@
 
 use th_env::CRASH_AT;
 use th_playground::{Effect, RequestKind};
-use th_tests::{Target, small_dump};
+use th_tests::{Running, Target, small_dump};
+
+use crate::processes::Split;
 
 async fn with_small_dump(config: &str) -> (Target, std::path::PathBuf, String) {
     let target = Target::start().await;
@@ -48,6 +50,22 @@ async fn an_old_pd_whose_rules_would_stay_for_ever_gets_none() {
     assert_eq!(target.left_behind().await, "");
     target.import(&dump, &[]).await.succeeded();
     assert_eq!(target.left_behind().await, "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_finalizer_gives_back_what_a_dead_worker_paused_of_the_whole_cluster() {
+    let split = Split::with(30, "[tikv-importer]\npause-pd-scheduler-scope = \"global\"\n").await;
+    let planned = split.run("plan").await.succeeded();
+    let jobs = split.jobs().await;
+    let mut environment = split.cloud.environment();
+    environment.push((CRASH_AT, format!("work.job-acknowledged:{jobs}")));
+    let arguments: Vec<String> = ["work".to_owned()].into_iter().chain(split.flags.clone()).collect();
+    let died = Running::start(&arguments, &environment).wait().await;
+    assert_eq!(died.code, None, "{}{}", planned.out, died.err);
+    let left = split.target.left_behind().await;
+    assert!(left.contains("paused schedulers") && left.contains("temporary configuration"), "{left}");
+    split.run("finalize").await.succeeded();
+    assert_eq!(split.target.left_behind().await, "");
 }
 
 #[tokio::test(flavor = "multi_thread")]

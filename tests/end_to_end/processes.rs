@@ -59,11 +59,19 @@ impl Split {
     }
 
     pub(crate) async fn finished_jobs(&self) -> u64 {
+        self.status("finished_jobs").await
+    }
+
+    pub(crate) async fn jobs(&self) -> u64 {
+        self.status("jobs").await
+    }
+
+    async fn status(&self, number: &str) -> u64 {
         let mut arguments = vec!["status".to_owned(), "--json".to_owned()];
         arguments.extend(self.flags.iter().cloned());
         let outcome = Running::start(&arguments, &self.cloud.environment()).wait().await.succeeded();
         let status: serde_json::Value = serde_json::from_str(&outcome.out).expect("status as JSON");
-        status["finished_jobs"].as_u64().expect("a number of jobs")
+        status[number].as_u64().expect("a number")
     }
 
     pub(crate) async fn verify(&self) {

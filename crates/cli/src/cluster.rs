@@ -85,7 +85,7 @@ async fn find(cluster: &Cluster, import_id: Option<&str>) -> Result<Leftovers, F
 
 /// A line a thing, what it is before it.
 fn describe(found: &Leftovers) -> String {
-    let registered = found.registrations.iter().map(|(key, _)| key.clone()).collect();
+    let registered = found.registrations.iter().map(|held| held.key.clone()).collect();
     let lists = [
         ("label rule", &found.label_rules),
         ("safe point", &found.safe_points),

@@ -45,8 +45,8 @@ pub use meeting::{Meeting, SharedTable, Turn};
 pub use options::{ClusterOptions, TidbOptions};
 pub use pairs::{PairBuffer, Pairs};
 pub use pd::{
-    LabelRange, LabelRule, MAX_TIMESTAMPS, OperatorState, Pd, RegionStats, SCHEDULERS_TO_PAUSE, StoreInfo,
-    StoreSpace, StoreStatus, physical_millis,
+    LabelRange, LabelRule, MAX_TIMESTAMPS, OperatorState, Pd, RegionStats, Registration, SCHEDULERS_TO_PAUSE,
+    StoreInfo, StoreSpace, StoreStatus, physical_millis,
 };
 pub use region::{RegionCache, RegionInfo, covers};
 pub use split::{ScatterReport, SplitOptions, SplitReport, Splitter};

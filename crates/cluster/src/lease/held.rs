@@ -1,18 +1,17 @@
 //! What a lease holds: taken and renewed by the same requests, and given back.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use serde_json::{Value, json};
 use th_env::Env;
 
 use super::leftovers::delete_rules;
 use super::mode::{leave_import_mode, switch_all};
+use super::pause::Paused;
 use super::{KeyRange, LeaseOptions, PauseScope};
 use crate::pd::LabelRule;
-use crate::{ClusterError, ErrorKind, ImportMode, Pd, Tikv};
+use crate::{ClusterError, ImportMode, Pd, Tikv};
 
 pub(super) struct Held {
     pub(super) env: Env,
@@ -21,9 +20,8 @@ pub(super) struct Held {
     pub(super) options: LeaseOptions,
     /// Ranges for stores with a mode for each range; empty for those with one mode.
     pub(super) mode_ranges: Vec<KeyRange>,
-    /// Original values of settings that are overridden, scaled for the import.
-    pub(super) overrides: BTreeMap<String, Value>,
-    pub(super) schedulers: Vec<String>,
+    /// Of the whole cluster; nothing in the other scopes.
+    pub(super) paused: Paused,
     /// Lease of the registration, 0 without one.
     pub(super) registered: Mutex<i64>,
     pub(super) renewed_micros: AtomicI64,
@@ -63,16 +61,7 @@ impl Held {
                     LabelRule { id: options.rule_id(), ranges: options.ranges.clone(), ttl: options.ttl };
                 self.pd.set_label_rule(&rule).await?;
             }
-            PauseScope::Cluster => {
-                for scheduler in &self.schedulers {
-                    match self.pd.pause_scheduler(scheduler, options.ttl).await {
-                        // Removed by somebody meanwhile.
-                        Err(error) if error.kind() == ErrorKind::NotFound => {}
-                        result => result?,
-                    }
-                }
-                self.pd.set_config_with_ttl(&self.overrides, options.ttl).await?;
-            }
+            PauseScope::Cluster => self.paused.renew(&self.pd, options.ttl).await?,
         }
         if let Some(safe_point) = options.safe_point {
             let ttl = i64::try_from(options.ttl.as_secs()).unwrap_or(i64::MAX).max(1);
@@ -128,7 +117,7 @@ impl Held {
         if lease != 0 && self.pd.keep_registered(lease).await? {
             return Ok(());
         }
-        let lease = self.pd.register(key, self.options.ttl).await?;
+        let lease = self.pd.register(key, &self.paused.said(), self.options.ttl).await?;
         *self.registered.lock().unwrap_or_else(PoisonError::into_inner) = lease;
         Ok(())
     }
@@ -138,14 +127,7 @@ impl Held {
         // Try everything even if a part fails, and report the first failure.
         let mut results = Vec::new();
         if options.pause == PauseScope::Cluster {
-            for scheduler in &self.schedulers {
-                let result = self.pd.pause_scheduler(scheduler, Duration::ZERO).await;
-                results.push(result.or_else(|error| match error.kind() {
-                    ErrorKind::NotFound => Ok(()),
-                    _ => Err(error),
-                }));
-            }
-            results.push(self.pd.set_config_with_ttl(&self.overrides, Duration::ZERO).await);
+            results.push(self.paused.end(&self.pd).await);
         }
         if options.pause == PauseScope::Ranges {
             results.push(delete_rules(&self.pd, &options.rule_id()).await);
@@ -164,39 +146,5 @@ impl Held {
         results.into_iter().collect::<Result<(), _>>()?;
         tracing::info!(lease = options.rule_id(), "lease released");
         Ok(())
-    }
-}
-
-/// Settings for the time of an import: no merges, and as much rebalancing of new regions as the stores take.
-pub(super) fn overrides(current: &BTreeMap<String, Value>, stores: usize) -> BTreeMap<String, Value> {
-    let mut settings = BTreeMap::from([
-        ("schedule.merge-schedule-limit".to_owned(), json!(0)),
-        ("schedule.enable-location-replacement".to_owned(), json!("false")),
-        ("schedule.max-pending-peer-count".to_owned(), json!(i32::MAX)),
-    ]);
-    for name in ["leader-schedule-limit", "region-schedule-limit", "max-snapshot-count"] {
-        if let Some(value) = current.get(name).and_then(Value::as_u64) {
-            let scaled = value.saturating_mul(stores as u64).min(40);
-            settings.insert(format!("schedule.{name}"), json!(scaled));
-        }
-    }
-    settings
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn overrides_stop_merges_and_are_bounded() {
-        let current = BTreeMap::from([
-            ("leader-schedule-limit".to_owned(), json!(4)),
-            ("region-schedule-limit".to_owned(), json!(2048)),
-        ]);
-        let settings = overrides(&current, 3);
-        assert_eq!(settings.get("schedule.merge-schedule-limit"), Some(&json!(0)));
-        assert_eq!(settings.get("schedule.leader-schedule-limit"), Some(&json!(12)));
-        assert_eq!(settings.get("schedule.region-schedule-limit"), Some(&json!(40)));
-        assert_eq!(settings.get("schedule.max-snapshot-count"), None, "a PD that does not say is left alone");
     }
 }

@@ -6,9 +6,11 @@
 
 use std::collections::BTreeSet;
 
+use super::KeyRange;
 use super::mode::{leave_import_mode, mode_ranges, switch_all};
 use super::names::{LABEL_PREFIX, REGISTRATION, SERVICE_PREFIX, registrations, service_name};
-use super::KeyRange;
+use super::pause::end_registrations;
+use crate::pd::Registration;
 use crate::{ClusterError, ImportMode, Pd, Tikv};
 
 /// State of ours in a cluster.
@@ -19,8 +21,9 @@ pub struct Leftovers {
     /// Holds on garbage collection, `thunderhead-{import}-{holder}`.
     pub safe_points: Vec<String>,
     /// Keys under which other tools see an import, with the leases by which they live.
-    pub registrations: Vec<(String, i64)>,
-    /// Paused schedulers. PD does not say by whom; a pause ends by itself.
+    pub registrations: Vec<Registration>,
+    /// Paused schedulers. PD does not say by whom; a pause ends by itself. Those that a registration tells of are given
+    /// back with it.
     pub paused_schedulers: Vec<String>,
 }
 
@@ -79,12 +82,7 @@ impl Leftovers {
         for service in &self.safe_points {
             pd.update_service_safe_point(service, 0, 0).await?;
         }
-        for (_, lease) in &self.registrations {
-            // Gone meanwhile, it is as it should be; what is still there is found below.
-            if let Err(error) = pd.unregister(*lease).await {
-                tracing::debug!(%error, "a registration is not ended");
-            }
-        }
+        end_registrations(pd, &self.registrations).await?;
         if normal_mode {
             switch_all(pd, tikv, ImportMode::Normal, &[]).await?;
         }
@@ -92,7 +90,7 @@ impl Leftovers {
     }
 }
 
-/// Gives back whatever holders of an import may have left: rules, safe points, import mode.
+/// Gives back whatever holders of an import may have left: rules, safe points, pauses, import mode.
 /// For the last process of an import, or for somebody who cancels one.
 pub async fn release_import(
     pd: &Pd,
@@ -111,14 +109,9 @@ pub async fn release_import(
             tracing::warn!(%error, "holds on garbage collection cannot be listed; they expire by themselves")
         }
     }
-    let unregistering = async {
-        for (_, lease) in pd.registrations(&registrations(import_id)).await? {
-            pd.unregister(lease).await?;
-        }
-        Ok::<_, ClusterError>(())
-    };
-    if let Err(error) = unregistering.await {
-        tracing::debug!(%error, "registrations cannot be removed; they end by themselves");
+    let ending = async { end_registrations(pd, &pd.registrations(&registrations(import_id)).await?).await };
+    if let Err(error) = ending.await {
+        tracing::warn!(%error, "pauses of scheduling and registrations may be left; they end by themselves");
     }
     let ranges = mode_ranges(pd, tikv, ranges).await?;
     leave_import_mode(pd, tikv, &ranges).await

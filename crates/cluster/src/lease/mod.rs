@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `names` | by which names things are held |
 //! | `held` | what is held, taken, renewed and given back |
+//! | `pause` | the pause of scheduling for the whole cluster |
 //! | `mode` | import mode of the stores |
 //! | `leftovers` | what processes have left, found and given back by name |
 
@@ -16,21 +17,21 @@ mod held;
 mod leftovers;
 mod mode;
 mod names;
+mod pause;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use th_env::Env;
 use tokio::task::JoinHandle;
 
-use self::held::{Held, overrides};
+use self::held::Held;
 pub use self::leftovers::{Leftovers, release_import};
 use self::mode::mode_ranges;
 pub use self::mode::switch_all;
 pub use self::names::LABEL_PREFIX;
-use crate::pd::SCHEDULERS_TO_PAUSE;
+use self::pause::Paused;
 use crate::{ClusterError, Pd, Tikv};
 
 /// Half-open range of user keys.
@@ -117,14 +118,8 @@ impl ImportLease {
         }
         let mode_ranges =
             if options.import_mode { mode_ranges(&pd, &tikv, &options.ranges).await? } else { Vec::new() };
-        let (schedulers, overrides) = if options.pause == PauseScope::Cluster {
-            let running = pd.schedulers().await?;
-            let known = |name: &String| SCHEDULERS_TO_PAUSE.contains(&name.as_str());
-            let stores = pd.stores().await?.len();
-            (running.into_iter().filter(known).collect(), overrides(&pd.schedule_config().await?, stores))
-        } else {
-            (Vec::new(), BTreeMap::new())
-        };
+        let paused =
+            if options.pause == PauseScope::Cluster { Paused::of(&pd).await? } else { Paused::default() };
         let held = Arc::new(Held {
             renewed_micros: AtomicI64::new(env.now_micros()),
             failures: AtomicU32::new(0),
@@ -133,8 +128,7 @@ impl ImportLease {
             tikv,
             options,
             mode_ranges,
-            overrides,
-            schedulers,
+            paused,
             registered: Mutex::default(),
         });
         held.renew().await?;

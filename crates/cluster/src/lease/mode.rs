@@ -56,7 +56,11 @@ pub async fn switch_all(
 }
 
 /// Import mode is set by range only where every region has a database of its own.
-pub(super) async fn mode_ranges(pd: &Pd, tikv: &Tikv, ranges: &[KeyRange]) -> Result<Vec<KeyRange>, ClusterError> {
+pub(super) async fn mode_ranges(
+    pd: &Pd,
+    tikv: &Tikv,
+    ranges: &[KeyRange],
+) -> Result<Vec<KeyRange>, ClusterError> {
     let stores = pd.stores().await?;
     let Some(store) = stores.iter().find(|store| store.is_up && !store.is_tiflash) else {
         return Ok(Vec::new());
@@ -70,4 +74,3 @@ pub(super) async fn mode_ranges(pd: &Pd, tikv: &Tikv, ranges: &[KeyRange]) -> Re
         }
     }
 }
-

@@ -6,6 +6,8 @@ use super::{LeaseOptions, PauseScope};
 pub const LABEL_PREFIX: &str = "thunderhead/";
 /// And so all our holds on garbage collection.
 pub(super) const SERVICE_PREFIX: &str = "thunderhead-";
+/// Where imports of all tools register, and restores.
+pub(super) const IMPORTS: &str = "/tidb/brie/import/";
 /// Where backup and restore, log backup and TiCDC look for imports that are at work.
 pub(super) const REGISTRATION: &str = "/tidb/brie/import/lightning/thunderhead-";
 

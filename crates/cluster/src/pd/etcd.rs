@@ -17,6 +17,17 @@ use crate::net::within;
 /// Tries of what nothing depends on.
 const FEW: u32 = 3;
 
+/// A key that lives by a lease.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registration {
+    /// The key.
+    pub key: String,
+    /// What stands under it.
+    pub value: Vec<u8>,
+    /// The lease, never 0.
+    pub lease: i64,
+}
+
 impl Pd {
     /// All keys that start with `prefix`, and their values.
     pub async fn etcd_keys(&self, prefix: &str) -> Result<Vec<(Vec<u8>, Vec<u8>)>, ClusterError> {
@@ -24,15 +35,15 @@ impl Pd {
         Ok(found.into_iter().map(|pair| (pair.key, pair.value)).collect())
     }
 
-    /// Puts a key that is there for `ttl`, and longer if the lease that is returned is kept alive.
-    pub async fn register(&self, key: &str, ttl: Duration) -> Result<i64, ClusterError> {
+    /// Puts a key and its value that are there for `ttl`, and longer if the lease that is returned is kept alive.
+    pub async fn register(&self, key: &str, value: &[u8], ttl: Duration) -> Result<i64, ClusterError> {
         let ttl = i64::try_from(ttl.as_secs()).unwrap_or(i64::MAX).max(1);
         let granted = self
             .etcd("etcd LeaseGrant", FEW, |channel| async move {
                 LeaseClient::new(channel).lease_grant(LeaseGrantRequest { ttl, id: 0 }).await
             })
             .await?;
-        let put = PutRequest { key: key.into(), value: Vec::new(), lease: granted.id };
+        let put = PutRequest { key: key.into(), value: value.to_vec(), lease: granted.id };
         self.etcd("etcd Put", FEW, |channel| {
             let put = put.clone();
             async move { KvClient::new(channel).put(put).await }
@@ -60,11 +71,15 @@ impl Pd {
         ended.await.map(drop)
     }
 
-    /// The keys that start with `prefix` and live by a lease, with that.
-    pub async fn registrations(&self, prefix: &str) -> Result<Vec<(String, i64)>, ClusterError> {
+    /// The keys that start with `prefix` and live by a lease.
+    pub async fn registrations(&self, prefix: &str) -> Result<Vec<Registration>, ClusterError> {
         let found = self.range(prefix, FEW).await?;
         let leased = found.into_iter().filter(|pair| pair.lease != 0);
-        Ok(leased.map(|pair| (String::from_utf8_lossy(&pair.key).into_owned(), pair.lease)).collect())
+        let registration = |KeyValue { key, value, lease, .. }| {
+            let key = String::from_utf8_lossy(&key).into_owned();
+            Registration { key, value, lease }
+        };
+        Ok(leased.map(registration).collect())
     }
 
     async fn range(&self, prefix: &str, attempts: u32) -> Result<Vec<KeyValue>, ClusterError> {

@@ -20,6 +20,7 @@ use th_proto::pdpb::pd_client::PdClient;
 use th_proto::{import_sstpb, pdpb};
 use tonic::transport::Channel;
 
+pub use self::etcd::Registration;
 pub use self::health::{LabelRange, StoreStatus};
 pub use self::http::{LabelRule, RegionStats, SCHEDULERS_TO_PAUSE};
 pub use self::regions::OperatorState;
