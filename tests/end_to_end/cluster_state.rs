@@ -1,6 +1,7 @@
 //! What an import tells the cluster and asks of it while it works.
 
-use th_env::CRASH_AT;
+use th_cluster::{Cluster, ClusterOptions};
+use th_env::{CRASH_AT, Env};
 use th_playground::{Effect, RequestKind};
 use th_tests::{Running, Target, small_dump};
 
@@ -66,6 +67,28 @@ async fn a_finalizer_gives_back_what_a_dead_worker_paused_of_the_whole_cluster()
     assert!(left.contains("paused schedulers") && left.contains("temporary configuration"), "{left}");
     split.run("finalize").await.succeeded();
     assert_eq!(split.target.left_behind().await, "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn regions_are_cut_at_a_number_of_keys_if_that_comes_sooner_than_their_bytes() {
+    let (target, dump, config) = with_small_dump("[tikv-importer]\nregion-split-keys = 150\n").await;
+    target.import(&dump, &["--config", &config]).await.succeeded();
+    let mut options = ClusterOptions::new([target.playground.pd_addr()]);
+    options.tidb = Some(th_cluster::TidbOptions {
+        port: target.playground.tidb_port(),
+        status_port: target.playground.status_port(),
+        ..th_cluster::TidbOptions::default()
+    });
+    let cluster = Cluster::connect(Env::real(), options).await.expect("the cluster answers");
+    let regions = async |table: &str| {
+        let info = cluster.tidb().expect("tidb").table_info("f", table).await.expect("a table");
+        let info: serde_json::Value = serde_json::from_str(&info).expect("JSON");
+        let (start, end) = th_codec::keys::table_range(info["id"].as_i64().expect("an id"));
+        cluster.pd.scan_regions(&start, &end).await.expect("regions").len()
+    };
+    let wide = regions("wide").await;
+    assert!((6..=16).contains(&wide), "900 rows and their index entries in pieces of 150: {wide} regions");
+    assert!(regions("plain").await <= 2, "60 rows need no cut of their own");
 }
 
 #[tokio::test(flavor = "multi_thread")]

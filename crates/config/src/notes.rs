@@ -71,7 +71,6 @@ const NOTES: &[(&str, &str)] = &[
     ),
     ("tikv-importer.region-split-batch-size", "without effect: requests have a fitting number of keys"),
     ("tikv-importer.region-split-concurrency", "without effect: requests run side by side anyway"),
-    ("tikv-importer.region-split-keys", "without effect: regions are sized by bytes"),
     ("tikv-importer.send-kv-pairs", "without effect: messages are bounded by bytes"),
     ("tikv-importer.send-kv-size", "without effect: messages have a fitting size"),
 ];

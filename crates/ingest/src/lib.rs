@@ -21,7 +21,7 @@ use th_config::{Config, Ingest};
 use th_connect::fault;
 use th_env::{Env, Step};
 use th_errors::{Code, Fault};
-use th_sorter::{Duplicate, Sorted};
+use th_sorter::{Duplicate, Extent, Sorted};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tracing::Instrument as _;
@@ -35,7 +35,7 @@ const PIECES_IN_FLIGHT: usize = 2;
 /// Pairs are split when they are more than this many regions' worth.
 const SPLIT_FROM: f64 = 1.25;
 /// No region smaller than this is asked for.
-const SMALLEST_REGION: u64 = 1 << 20;
+const SMALLEST_REGION: Extent = Extent { bytes: 1 << 20, pairs: 100 };
 
 /// Sees the pairs that are left out because an earlier one has their key.
 pub trait Duplicates: Send + 'static {
@@ -76,8 +76,8 @@ enum Way {
         cluster: Arc<Cluster>,
         /// Shared by all deliveries: it knows the regions met so far.
         ingester: Ingester,
-        /// Bytes of pairs that make a region.
-        region_bytes: u64,
+        /// Bytes or number of pairs that make a region.
+        region: Extent,
         /// Names what is scattered together.
         group: String,
     },
@@ -111,18 +111,20 @@ impl Delivery {
                 builds: AtomicU64::new(0),
             })),
         };
-        let region_bytes = match config.tikv_importer.region_split_size.0 {
-            0 => {
-                let stores =
-                    cluster.smallest_region_config().await.map_err(|error| fault::of_cluster(&error))?;
-                stores.region_split_size.max(SMALLEST_REGION)
-            }
-            configured => configured.max(SMALLEST_REGION),
-        };
+        let importer = &config.tikv_importer;
+        let mut region = Extent { bytes: importer.region_split_size.0, pairs: importer.region_split_keys };
+        if region.bytes == 0 || region.pairs == 0 {
+            let stores = cluster.smallest_region_config().await.map_err(|error| fault::of_cluster(&error))?;
+            let or = |configured, stores| if configured == 0 { stores } else { configured };
+            region.bytes = or(region.bytes, stores.region_split_size);
+            region.pairs = or(region.pairs, stores.region_split_keys);
+        }
+        region.bytes = region.bytes.max(SMALLEST_REGION.bytes);
+        region.pairs = region.pairs.max(SMALLEST_REGION.pairs);
         // Stores in import mode take whatever comes.
         let ask_first = config.cron.switch_mode.0.is_zero();
         let ingester = cluster.ingester(mode, IngestOptions { ask_first, ..IngestOptions::default() });
-        let way = Way::Cluster { cluster, ingester, region_bytes, group: group.to_owned() };
+        let way = Way::Cluster { cluster, ingester, region, group: group.to_owned() };
         Ok(Self::new(way, piece_bytes, env))
     }
 
@@ -145,10 +147,12 @@ impl Delivery {
         watch: Arc<dyn Watch>,
     ) -> Result<(Delivered, D), Fault> {
         match &self.way {
-            Way::Cluster { cluster, ingester, region_bytes, group } => {
-                if sorted.pair_bytes() as f64 > *region_bytes as f64 * SPLIT_FROM {
+            Way::Cluster { cluster, ingester, region, group } => {
+                let all = sorted.extent();
+                let more_than = |have: u64, piece: u64| have as f64 > piece as f64 * SPLIT_FROM;
+                if more_than(all.bytes, region.bytes) || more_than(all.pairs, region.pairs) {
                     watch.splitting();
-                    let keys = Sorted::split_keys(std::slice::from_ref(&sorted), *region_bytes);
+                    let keys = Sorted::split_keys(std::slice::from_ref(&sorted), *region);
                     split(cluster, &keys, group).await?;
                     Step::RegionsSplit.reached();
                 }

@@ -24,7 +24,7 @@ mod sorter;
 
 pub use error::SortError;
 pub use merge::{Duplicate, Merge, merge};
-pub use sorter::{SortOptions, Sorted, Sorter};
+pub use sorter::{Extent, SortOptions, Sorted, Sorter};
 
 /// Checks blocks on reading back; exposed so that a corrupt run can be provoked in tests.
 #[doc(hidden)]

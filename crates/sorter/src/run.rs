@@ -27,6 +27,7 @@ pub(crate) struct BlockInfo {
     pub(crate) first_key: Vec<u8>,
     /// Sum of key and value lengths.
     pub(crate) pair_bytes: u64,
+    pub(crate) pairs: u64,
     pub(crate) file_offset: u64,
 }
 
@@ -55,6 +56,7 @@ pub struct RunWriter {
     last_key: Vec<u8>,
     block_first_key: Vec<u8>,
     block_pair_bytes: u64,
+    block_pairs: u64,
     blocks: Vec<BlockInfo>,
     file_bytes: u64,
 }
@@ -75,6 +77,7 @@ impl RunWriter {
             last_key: Vec::new(),
             block_first_key: Vec::new(),
             block_pair_bytes: 0,
+            block_pairs: 0,
             blocks: Vec::new(),
             file_bytes: 0,
         })
@@ -97,6 +100,7 @@ impl RunWriter {
         self.last_key.truncate(shared);
         self.last_key.extend_from_slice(rest);
         self.block_pair_bytes += (pair.key.len() + pair.value.len()) as u64;
+        self.block_pairs += 1;
         if self.raw.len() >= BLOCK_BYTES {
             self.finish_block()?;
         }
@@ -125,10 +129,12 @@ impl RunWriter {
         self.blocks.push(BlockInfo {
             first_key: self.block_first_key.clone(),
             pair_bytes: self.block_pair_bytes,
+            pairs: self.block_pairs,
             file_offset: self.file_bytes,
         });
         self.file_bytes += block_bytes;
         self.block_pair_bytes = 0;
+        self.block_pairs = 0;
         self.raw.clear();
         Ok(())
     }

@@ -24,13 +24,34 @@ pub struct SortOptions {
     pub disk_quota: Option<Arc<AtomicU64>>,
 }
 
+/// How much of pairs there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Extent {
+    /// Sum of key and value lengths.
+    pub bytes: u64,
+    /// Number of pairs.
+    pub pairs: u64,
+}
+
+impl Extent {
+    fn add(&mut self, more: Self) {
+        self.bytes += more.bytes;
+        self.pairs += more.pairs;
+    }
+
+    /// Whether it has as many bytes or as many pairs, or more.
+    fn reaches(&self, limit: Self) -> bool {
+        self.bytes >= limit.bytes || self.pairs >= limit.pairs
+    }
+}
+
 /// Collects pairs in memory and spills sorted runs.
 #[derive(Debug)]
 pub struct Sorter {
     options: SortOptions,
     arena: Arena,
     runs: Vec<Arc<Run>>,
-    pair_bytes: u64,
+    extent: Extent,
 }
 
 /// All pairs of one sorter, sorted in themselves: runs on disk and the last arena in memory. Clones share both; the
@@ -39,13 +60,13 @@ pub struct Sorter {
 pub struct Sorted {
     pub(crate) arena: Arc<Arena>,
     pub(crate) runs: Vec<Arc<Run>>,
-    pair_bytes: u64,
+    extent: Extent,
 }
 
 impl Sorter {
     /// A sorter without pairs; touches the disk only when the memory is full.
     pub fn new(options: SortOptions) -> Self {
-        Self { options, arena: Arena::default(), runs: Vec::new(), pair_bytes: 0 }
+        Self { options, arena: Arena::default(), runs: Vec::new(), extent: Extent::default() }
     }
 
     /// Adds a pair. `tag` identifies its source row and orders equal keys.
@@ -58,7 +79,7 @@ impl Sorter {
             self.spill()?;
         }
         self.arena.push(key, value, tag);
-        self.pair_bytes += size as u64;
+        self.extent.add(Extent { bytes: size as u64, pairs: 1 });
         Ok(())
     }
 
@@ -98,7 +119,7 @@ impl Sorter {
     /// Ends collecting. What is still in memory is sorted and stays there.
     pub fn finish(mut self) -> Sorted {
         self.arena.sort();
-        Sorted { arena: Arc::new(self.arena), runs: self.runs, pair_bytes: self.pair_bytes }
+        Sorted { arena: Arc::new(self.arena), runs: self.runs, extent: self.extent }
     }
 
     /// Ends collecting with everything on disk, for pairs that may have to wait.
@@ -114,7 +135,12 @@ impl Sorter {
 impl Sorted {
     /// Sum of key and value lengths.
     pub fn pair_bytes(&self) -> u64 {
-        self.pair_bytes
+        self.extent.bytes
+    }
+
+    /// Bytes and number of pairs, those with equal keys included.
+    pub fn extent(&self) -> Extent {
+        self.extent
     }
 
     /// Bytes of runs on disk.
@@ -122,45 +148,59 @@ impl Sorted {
         self.runs.iter().map(|run| run.file_bytes).sum()
     }
 
-    /// Keys with the number of pair bytes from each to the next, every `step` bytes or so, unordered
-    /// between runs: the raw material for split keys.
-    pub(crate) fn samples(&self, step: u64, out: &mut Vec<(Vec<u8>, u64)>) {
+    /// Keys with what there is from each to the next, every `step` or so, unordered between runs: the raw material for
+    /// split keys.
+    pub(crate) fn samples(&self, step: Extent, out: &mut Vec<(Vec<u8>, Extent)>) {
         for run in &self.runs {
-            out.extend(run.blocks.iter().map(|block| (block.first_key.clone(), block.pair_bytes)));
+            let extent = |bytes, pairs| Extent { bytes, pairs };
+            out.extend(
+                run.blocks
+                    .iter()
+                    .map(|block| (block.first_key.clone(), extent(block.pair_bytes, block.pairs))),
+            );
         }
-        let mut start: Option<(&[u8], u64)> = None;
+        let mut start: Option<(&[u8], Extent)> = None;
         for pair in self.arena.iter() {
-            let size = (pair.key.len() + pair.value.len()) as u64;
+            let one = Extent { bytes: (pair.key.len() + pair.value.len()) as u64, pairs: 1 };
             start = match start {
-                Some((key, bytes)) if bytes + size >= step => {
-                    out.push((key.to_vec(), bytes));
-                    Some((pair.key, size))
+                Some((key, mut extent)) => {
+                    let before = extent;
+                    extent.add(one);
+                    if extent.reaches(step) {
+                        out.push((key.to_vec(), before));
+                        Some((pair.key, one))
+                    } else {
+                        Some((key, extent))
+                    }
                 }
-                Some((key, bytes)) => Some((key, bytes + size)),
-                None => Some((pair.key, size)),
+                None => Some((pair.key, one)),
             };
         }
-        if let Some((key, bytes)) = start {
-            out.push((key.to_vec(), bytes));
+        if let Some((key, extent)) = start {
+            out.push((key.to_vec(), extent));
         }
     }
 
-    /// Keys that cut the pairs of all `parts` into pieces of about `piece` bytes, ascending; the
-    /// first piece starts before the first key. From samples, so a piece may be some hundred KiB off.
-    pub fn split_keys(parts: &[Sorted], piece: u64) -> Vec<Vec<u8>> {
+    /// Keys that cut the pairs of all `parts` into pieces of about the bytes of `piece`, or of as many pairs where that
+    /// is less, ascending; the first piece starts before the first key. From samples, so a piece may be some hundred
+    /// KiB off.
+    pub fn split_keys(parts: &[Sorted], piece: Extent) -> Vec<Vec<u8>> {
+        let step =
+            Extent { bytes: (piece.bytes / 64).clamp(1 << 10, 256 << 10), pairs: (piece.pairs / 64).max(2) };
         let mut samples = Vec::new();
         for part in parts {
-            part.samples((piece / 64).clamp(1 << 10, 256 << 10), &mut samples);
+            part.samples(step, &mut samples);
         }
         samples.sort();
         let mut keys = Vec::new();
-        let mut bytes = 0;
-        for (key, size) in samples {
-            if bytes + size / 2 >= piece && bytes > 0 {
+        let mut extent = Extent::default();
+        for (key, more) in samples {
+            let half = Extent { bytes: extent.bytes + more.bytes / 2, pairs: extent.pairs + more.pairs / 2 };
+            if half.reaches(piece) && extent.bytes > 0 {
                 keys.push(key);
-                bytes = 0;
+                extent = Extent::default();
             }
-            bytes += size;
+            extent.add(more);
         }
         keys.dedup();
         keys

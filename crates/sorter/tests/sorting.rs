@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use proptest::prelude::*;
-use th_sorter::{SortError, SortOptions, Sorted, Sorter, merge};
+use th_sorter::{Extent, SortError, SortOptions, Sorted, Sorter, merge};
 
 type Pair = (Vec<u8>, Vec<u8>, u64);
 
@@ -160,7 +160,10 @@ fn split_keys_cut_into_even_pieces() {
     let pairs: Vec<Pair> = (0..20_000u64).map(|n| (n.to_be_bytes().to_vec(), vec![1; 92], n)).collect();
     let (left, right): (Vec<Pair>, Vec<Pair>) = pairs.into_iter().partition(|pair| pair.2 % 2 == 0);
     let parts = vec![sorted(&dir, "l", 100 << 10, &left), sorted(&dir, "r", 10 << 20, &right)];
-    let keys = Sorted::split_keys(&parts, 500_000);
+    let keys = Sorted::split_keys(&parts, Extent { bytes: 500_000, pairs: u64::MAX });
     assert!((3..=4).contains(&keys.len()), "{}", keys.len());
+    assert!(keys.is_sorted());
+    let keys = Sorted::split_keys(&parts[1..], Extent { bytes: 500_000, pairs: 1_000 });
+    assert!((9..=10).contains(&keys.len()), "a piece has no more pairs than that: {}", keys.len());
     assert!(keys.is_sorted());
 }
