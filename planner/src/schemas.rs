@@ -12,12 +12,18 @@ use th_mysql::{Class, Server, SqlError};
 use th_schema::{DdlOptions, Statement, StatementKind};
 
 use crate::Planner;
-use crate::statement::{retarget_create_table, tiflash_replicas};
+use crate::statement::{retarget_change, retarget_create_table, tiflash_replicas};
 
 /// Statements in flight at the target: TiDB runs DDL one after another, but waits overlap.
 const CONCURRENCY: usize = 8;
 /// MySQL's error code of a table that exists.
 const TABLE_EXISTS: u16 = 1050;
+/// MySQL's error codes of a column, an index, a primary key, a foreign key or a check that the table has already, and of
+/// one to be dropped that it has not.
+const CHANGED_ALREADY: [u16; 6] = [1060, 1061, 1068, 1826, 3822, 1091];
+/// First words of statements that are about the session that reads a dump, or remove what is not there: nothing is lost
+/// without them.
+const OF_SESSIONS: [&str; 8] = ["set", "lock", "unlock", "start", "begin", "commit", "delimiter", "drop"];
 /// MySQL's error codes of denied access: to a database, a user, a table, a column, an operation.
 const PRIVILEGES: [u16; 6] = [1044, 1045, 1142, 1143, 1227, 8121];
 
@@ -30,6 +36,8 @@ pub(crate) trait Definitions {
     async fn create_database(&self, name: &str, options: &str) -> Result<(), Fault>;
     /// Makes a table or view with `db` as the current database, unless it is there.
     async fn create_table(&self, db: &str, statement: &str) -> Result<(), Fault>;
+    /// Changes a table with `db` as the current database; what it has already stays.
+    async fn change_table(&self, db: &str, statement: &str) -> Result<(), Fault>;
     /// Whether a table or view is there.
     async fn has_table(&self, db: &str, name: &str) -> Result<bool, Fault>;
 }
@@ -41,6 +49,17 @@ impl Definitions for Tidb {
 
     async fn create_table(&self, db: &str, statement: &str) -> Result<(), Fault> {
         Tidb::create_table(self, db, statement, LONG_STATEMENT).await.map_err(|error| of_definition(&error))
+    }
+
+    async fn change_table(&self, db: &str, statement: &str) -> Result<(), Fault> {
+        match Tidb::create_table(self, db, statement, LONG_STATEMENT).await {
+            Err(error) if matches!(error.kind(), ErrorKind::Sql { code } if CHANGED_ALREADY.contains(&code)) =>
+            {
+                tracing::info!(db, statement, %error, "the table is so already");
+                Ok(())
+            }
+            changed => changed.map_err(|error| of_definition(&error)),
+        }
     }
 
     async fn has_table(&self, db: &str, name: &str) -> Result<bool, Fault> {
@@ -61,15 +80,18 @@ impl Definitions for Server {
 
     async fn create_table(&self, db: &str, statement: &str) -> Result<(), Fault> {
         match self.query(Some(db), &[statement], LONG_STATEMENT).await {
-            Ok(_) => Ok(()),
             Err(error) if error.code() == Some(TABLE_EXISTS) => Ok(()),
-            // What the server says against a definition is the definition's fault.
-            Err(error @ SqlError::Server { code, .. })
-                if error.class() != Class::Retry && !PRIVILEGES.contains(&code) =>
-            {
-                Err(Fault::from_error(Code::BadSchema, &error))
+            made => made.map(drop).map_err(|error| of_sql_definition(&error)),
+        }
+    }
+
+    async fn change_table(&self, db: &str, statement: &str) -> Result<(), Fault> {
+        match self.query(Some(db), &[statement], LONG_STATEMENT).await {
+            Err(error) if error.code().is_some_and(|code| CHANGED_ALREADY.contains(&code)) => {
+                tracing::info!(db, statement, %error, "the table is so already");
+                Ok(())
             }
-            Err(error) => Err(fault::of_sql(&error)),
+            changed => changed.map(drop).map_err(|error| of_sql_definition(&error)),
         }
     }
 
@@ -78,7 +100,7 @@ impl Definitions for Server {
     }
 }
 
-/// Databases, then tables. What exists is left as it is. Returns what the dump says of replicas in TiFlash.
+/// Databases, then tables, and what their files say further of them. What exists is left as it is. Returns what the dump says of replicas in TiFlash.
 pub(crate) async fn create<T>(
     planner: &Planner<'_, T>,
     target: &impl Definitions,
@@ -108,14 +130,17 @@ async fn create_table<T>(
     let Some(file) = &table.schema_file else { return Ok(None) };
     let (db, name) = (table.db.as_str(), table.table.as_str());
     let place = planner.source.display(&file.path);
-    let created = match definitions(planner, file, db, name).await {
-        Ok((statement, replicas)) => {
-            let created = target.create_table(db, &statement).await;
-            created.map(|()| replicas).map_err(|found| found.at(place).of_table(db, name))
+    let created = async {
+        let TableSchema { create, changes, tiflash } = definition(planner, file, db, name).await?;
+        let made = target.create_table(db, &create).await;
+        made.map_err(|found| found.at(&place).of_table(db, name))?;
+        for Change { text, line } in &changes {
+            let changed = target.change_table(db, text).await;
+            changed.map_err(|found| found.at(format!("{place}:{line}")).of_table(db, name))?;
         }
-        Err(found) => Err(found),
+        Ok::<_, Fault>(tiflash)
     };
-    let found = match created {
+    let found = match created.await {
         Ok(replicas) => return Ok(replicas),
         Err(found) => found,
     };
@@ -128,32 +153,101 @@ async fn create_table<T>(
     Err(found)
 }
 
-/// The statement that makes the table of a schema file.
+/// What a schema file says of its table.
+pub(crate) struct TableSchema {
+    /// The statement that makes it.
+    pub(crate) create: String,
+    /// Those that change it then, in order.
+    pub(crate) changes: Vec<Change>,
+    /// Replicas in TiFlash, which may come later.
+    tiflash: Option<TiflashReplicas>,
+}
+
+/// A statement that changes a table.
+pub(crate) struct Change {
+    pub(crate) text: String,
+    /// Where it begins in the file, from 1.
+    line: usize,
+}
+
+/// Reads the schema file of a table, for the table `db`.`name` of the target.
+///
+/// # Errors
+/// It has no `CREATE TABLE`, or a statement after it that is neither about the table nor about a session.
 pub(crate) async fn definition<T>(
     planner: &Planner<'_, T>,
     file: &File,
     db: &str,
     name: &str,
-) -> Result<String, Fault> {
-    definitions(planner, file, db, name).await.map(|(statement, _)| statement)
-}
-
-/// The same, and the replicas in TiFlash that the file asks for.
-async fn definitions<T>(
-    planner: &Planner<'_, T>,
-    file: &File,
-    db: &str,
-    name: &str,
-) -> Result<(String, Option<TiflashReplicas>), Fault> {
+) -> Result<TableSchema, Fault> {
     let text = text(planner, file).await?;
     let statements = statements(planner, file, &text)?;
-    let creates = statements.iter().find_map(|statement| retarget_create_table(statement.text, db, name));
-    let creates = creates.ok_or_else(|| {
-        Fault::new(Code::BadSchema, "the file has no CREATE TABLE statement")
-            .at(planner.source.display(&file.path))
-            .of_table(db, name)
-    })?;
-    Ok((creates, statements.iter().rev().find_map(|statement| tiflash_replicas(statement.text))))
+    table_schema(&text, &statements, db, name)
+        .map_err(|found| found.within(&planner.source.display(&file.path)).of_table(db, name))
+}
+
+/// A problem, and the line where it is if it is about a statement.
+struct Misplaced {
+    problem: String,
+    line: Option<usize>,
+}
+
+impl Misplaced {
+    fn within(self, file: &str) -> Fault {
+        let found = Fault::new(Code::BadSchema, self.problem);
+        match self.line {
+            Some(line) => found.at(format!("{file}:{line}")),
+            None => found.at(file),
+        }
+    }
+}
+
+fn table_schema(
+    text: &str,
+    statements: &[Statement<'_>],
+    db: &str,
+    name: &str,
+) -> Result<TableSchema, Misplaced> {
+    let mut made: Option<(TableSchema, String)> = None;
+    for statement in statements {
+        let line = 1 + text.get(..statement.offset).unwrap_or_default().matches('\n').count();
+        let Some((schema, own)) = &mut made else {
+            if let Some(create) = retarget_create_table(statement.text, db, name) {
+                let own = match &statement.kind {
+                    StatementKind::CreateTable(_, own) => own.to_lowercase(),
+                    _ => String::new(),
+                };
+                made = Some((TableSchema { create, changes: Vec::new(), tiflash: None }, own));
+            }
+            continue;
+        };
+        let misplaced = |problem: &str| {
+            let head: String = statement.text.chars().take(60).collect();
+            Err(Misplaced { problem: format!("{problem}: {head}"), line: Some(line) })
+        };
+        match &statement.kind {
+            StatementKind::AlterTable(_, other) if other.to_lowercase() != *own => {
+                return misplaced("the statement is about another table than the file");
+            }
+            StatementKind::AlterTable(..) => {
+                if let Some(replicas) = tiflash_replicas(statement.text) {
+                    schema.tiflash = Some(replicas);
+                } else if let Some(text) = retarget_change(statement.text, db, name) {
+                    schema.changes.push(Change { text, line });
+                } else {
+                    return misplaced("the statement cannot be carried out");
+                }
+            }
+            // It is there by now.
+            StatementKind::CreateDatabase(_) => {}
+            StatementKind::CreateTable(_, again) if again.to_lowercase() == *own => {}
+            StatementKind::Use(_) | StatementKind::Drop(..) => {}
+            StatementKind::Other(word) if word.is_empty() || OF_SESSIONS.contains(&word.as_str()) => {}
+            _ => return misplaced("a table's schema file may create the table and change it, nothing else"),
+        }
+    }
+    made.map(|(schema, _)| schema)
+        .ok_or_else(|| Misplaced { problem: "the file has no CREATE TABLE statement".to_owned(), line: None })
 }
 
 /// Views, after the tables they read. One that exists is left as it is.
@@ -181,6 +275,16 @@ fn of_definition(error: &ClusterError) -> Fault {
     match error.kind() {
         ErrorKind::Sql { code } if !PRIVILEGES.contains(&code) => Fault::from_error(Code::BadSchema, error),
         _ => fault::of_cluster(error),
+    }
+}
+
+/// The same for any server.
+fn of_sql_definition(error: &SqlError) -> Fault {
+    match error {
+        SqlError::Server { code, .. } if error.class() != Class::Retry && !PRIVILEGES.contains(code) => {
+            Fault::from_error(Code::BadSchema, error)
+        }
+        _ => fault::of_sql(error),
     }
 }
 
@@ -275,6 +379,43 @@ fn without_comments(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn read(text: &str) -> Result<TableSchema, Misplaced> {
+        let statements = th_schema::split_statements(text, &DdlOptions::default()).unwrap();
+        table_schema(text, &statements, "d", "t")
+    }
+
+    #[test]
+    fn a_schema_file_makes_its_table_and_changes_it_in_order() {
+        let text = "SET x = 1;\nDROP TABLE IF EXISTS a;\n/*!40101 SET NAMES binary*/;\nCREATE TABLE `A` (b INT);\n\
+                    ALTER TABLE a ADD COLUMN c INT;\nCREATE INDEX i ON x.`a` (b);\nSET y = 2;\n\
+                    ALTER TABLE a SET TIFLASH REPLICA 2;\n/*!40000 ALTER TABLE `a` ENABLE KEYS */;";
+        let schema = read(text).ok().unwrap();
+        assert_eq!(schema.create, "CREATE TABLE IF NOT EXISTS `d`.`t` (b INT)");
+        let changes: Vec<_> = schema.changes.iter().map(|change| (change.line, change.text.trim())).collect();
+        let expected = [
+            (5, "ALTER TABLE `d`.`t` ADD COLUMN c INT"),
+            (6, "CREATE INDEX i ON `d`.`t` (b)"),
+            (9, "ALTER TABLE `d`.`t` ENABLE KEYS"),
+        ];
+        assert_eq!(changes, expected);
+        assert_eq!(schema.tiflash.map(|replicas| replicas.count), Some(2));
+    }
+
+    #[test]
+    fn a_statement_that_would_be_left_out_is_an_error_with_its_line() {
+        for (after, says) in [
+            ("ALTER TABLE other ADD COLUMN c INT", "another table"),
+            ("INSERT INTO a VALUES (1)", "nothing else"),
+            ("CREATE TABLE c (d INT)", "nothing else"),
+            ("TRUNCATE TABLE a", "nothing else"),
+        ] {
+            let found = read(&format!("CREATE TABLE a (b INT);\n\n{after};\n")).err().unwrap();
+            assert!(found.problem.contains(says) && found.problem.contains(after), "{}", found.problem);
+            assert_eq!(found.line, Some(3), "{after}");
+        }
+        assert_eq!(read("SET x = 1;").err().unwrap().line, None);
+    }
 
     #[test]
     fn a_databases_character_set_is_kept() {

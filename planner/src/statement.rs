@@ -1,4 +1,4 @@
-//! `CREATE TABLE` of a schema file, turned into the statement that the target gets.
+//! Statements of a schema file, turned into those that the target gets.
 //!
 //! Only the head is looked at, up to the table's name; the definition itself is for the target to parse.
 
@@ -19,6 +19,55 @@ pub(crate) fn retarget_create_table(statement: &str, db: &str, table: &str) -> O
         None => rest,
     };
     Some(format!("CREATE TABLE IF NOT EXISTS {}.{}{rest}", quote(db), quote(table)))
+}
+
+/// Makes the same statement about the routed name out of a dump's `ALTER TABLE`, `CREATE INDEX` or `DROP INDEX`; `None`
+/// if it is something else.
+pub(crate) fn retarget_change(statement: &str, db: &str, table: &str) -> Option<String> {
+    let statement = live(statement);
+    let rest = match keyword(statement, "ALTER") {
+        Some(rest) => keyword(keyword(rest, "IGNORE").unwrap_or(rest), "TABLE")?,
+        None => on_table(statement)?,
+    };
+    let after = identifier(rest)?;
+    let after = match skip_blank(after).strip_prefix('.') {
+        Some(after) => identifier(after)?,
+        None => after,
+    };
+    let head = statement.get(..statement.len() - rest.len())?;
+    Some(format!("{head} {}.{}{after}", quote(db), quote(table)))
+}
+
+/// What follows `ON` in `CREATE … INDEX name … ON` and `DROP INDEX name ON`.
+fn on_table(statement: &str) -> Option<&str> {
+    let mut rest = match keyword(statement, "CREATE") {
+        Some(mut rest) => loop {
+            if let Some(rest) = keyword(rest, "INDEX") {
+                break rest;
+            }
+            // UNIQUE, FULLTEXT and their like.
+            rest = identifier(rest)?;
+        },
+        None => keyword(keyword(statement, "DROP")?, "INDEX")?,
+    };
+    for word in ["IF", "NOT", "EXISTS"] {
+        rest = keyword(rest, word).unwrap_or(rest);
+    }
+    rest = identifier(rest)?;
+    loop {
+        if let Some(rest) = keyword(rest, "ON") {
+            return Some(rest);
+        }
+        // USING BTREE.
+        rest = identifier(rest)?;
+    }
+}
+
+/// The contents of a statement that is a live comment as a whole, `/*!40000 … */`.
+fn live(statement: &str) -> &str {
+    let inner = statement.strip_prefix("/*!").and_then(|rest| rest.strip_suffix("*/"));
+    let inner = inner.filter(|inner| !inner.contains("*/"));
+    inner.map_or(statement, |inner| inner.trim_start_matches(|c: char| c.is_ascii_digit()))
 }
 
 /// What `ALTER TABLE … SET TIFLASH REPLICA n [LOCATION LABELS 'a', …]` asks for; `None` if the statement is something
@@ -113,6 +162,28 @@ mod tests {
             ("CREATE TABLE t (a INT)", None),
         ] {
             assert_eq!(of(text), expected.map(|(count, labels)| (count, labels.to_owned())), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_change_of_a_table_is_about_the_routed_one() {
+        for (from, to) in [
+            ("ALTER TABLE `a` ADD KEY (`b`)", "ALTER TABLE `d`.`t` ADD KEY (`b`)"),
+            ("alter ignore table x.`y``z`add column c int", "alter ignore table `d`.`t`add column c int"),
+            ("CREATE INDEX i ON a (b)", "CREATE INDEX i ON `d`.`t` (b)"),
+            (
+                "create unique index if not exists `on` using btree on x.a(b)",
+                "create unique index if not exists `on` using btree on `d`.`t`(b)",
+            ),
+            ("DROP INDEX i ON a", "DROP INDEX i ON `d`.`t`"),
+            ("/*!40000 ALTER TABLE `a` DISABLE KEYS */", " ALTER TABLE `d`.`t` DISABLE KEYS "),
+        ] {
+            assert_eq!(retarget_change(from, "d", "t").as_deref(), Some(to), "{from}");
+        }
+        for other in
+            ["CREATE TABLE a (b INT)", "CREATE INDEX i", "DROP TABLE a", "ALTER TABLE", "", "SET x = 1"]
+        {
+            assert_eq!(retarget_change(other, "d", "t"), None, "{other}");
         }
     }
 

@@ -262,3 +262,31 @@ async fn replicas_in_tiflash_are_set_after_the_import_to_what_they_were_or_the_d
         (&1.into(), true)
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_import_says_which_indexes_an_abandoned_one_has_left_a_table_without() {
+    let target = Target::start().await;
+    let table = "CREATE TABLE `t` (`id` INT PRIMARY KEY, `a` INT, `b` INT, KEY `by_a` (`a`), KEY `by_b` (`b`));\n\
+                 ALTER TABLE `t` ADD UNIQUE KEY `both` (`a`, `b`);\n";
+    let (dump, config) = write(&target, &[("d.t-schema.sql", table), ("d.t.csv", "id,a,b\n1,2,3\n")], BY_SQL);
+    let crash = [(CRASH_AT, "plan.definitions-reduced".to_owned())];
+    let died = target.start_import_in(&dump, &["--config", &config], &crash).wait().await;
+    assert_eq!(died.code, None, "{}", died.err);
+    let line = async |import_id| {
+        let more = ["--json", "--import-id", import_id];
+        let outcome = target.command("check", &dump, &more).await.succeeded();
+        let report: serde_json::Value = serde_json::from_str(&outcome.out).expect("JSON");
+        let lines = report["lines"].as_array().expect("lines");
+        lines.iter().find(|line| line["check"] == "indexes").expect("a line").clone()
+    };
+    assert_eq!(line("it").await["level"], "pass", "the import itself knows what it has put off");
+    let warned = line("another").await;
+    assert_eq!(
+        (warned["level"].as_str(), warned["measured"].as_str()),
+        (Some("warn"), Some("d.t lacks by_a, by_b, both"))
+    );
+    assert!(warned["advice"].as_str().is_some_and(|advice| advice.contains("deferred.json")), "{warned}");
+
+    target.import(&dump, &["--config", &config]).await.succeeded();
+    assert_eq!(line("another").await["level"], "pass", "all are back");
+}

@@ -28,7 +28,7 @@ pub use occupants::{
     DdlJob, ImportJob, LightningTable, change_capture, lightning_metadata, other_imports, schema_changes,
 };
 pub use privileges::{Need, privileges};
-pub use sample::{AutoIds, Misfit, Order, auto_ids, collations, conflicts, source_order, values};
+pub use sample::{AutoIds, Misfit, Order, auto_ids, collations, conflicts, indexes, source_order, values};
 pub use size::bytes;
 pub use source::{Header, LargeFile, csv_header, dump_metadata, large_files, source_permission, stability};
 pub use space::{Estimate, available_space, empty_regions, headroom, region_distribution, tiflash_space};

@@ -94,6 +94,21 @@ pub fn collations(compared: usize, differing: &[(String, String, String)]) -> Li
     Line::warn(CHECK, some(&said), WANTED, advice)
 }
 
+/// Whether tables that exist have the indexes of the dump's own definition: (table, names of those that it lacks).
+pub fn indexes(compared: usize, lacking: &[(String, Vec<String>)]) -> Line {
+    const CHECK: &str = "indexes";
+    const WANTED: &str = "tables that exist have the indexes of the dump";
+    let said: Vec<String> =
+        lacking.iter().map(|(table, names)| format!("{table} lacks {}", names.join(", "))).collect();
+    if said.is_empty() {
+        return Line::pass(CHECK, format!("{} compared", count(compared, "table")), WANTED);
+    }
+    let advice = "the target's definition is used: add them before or after the import, or drop the empty table so that \
+                  it is made anew; an import with add-index-by-sql that was given up says the statements in its \
+                  deferred.json";
+    Line::warn(CHECK, some(&said), WANTED, advice)
+}
+
 /// An allocator that will give ids to rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AutoIds {
@@ -154,6 +169,9 @@ mod tests {
         assert_eq!(conflicts(1, &found).level, Level::Warn);
         let differing = [("a.t.name".into(), "utf8mb4_bin".into(), "utf8mb4_general_ci".into())];
         assert_eq!(collations(3, &differing).level, Level::Warn);
+        let lacking = [("a.t".to_owned(), vec!["x".to_owned(), "y".to_owned()])];
+        assert_eq!((indexes(3, &lacking).level, indexes(3, &[]).level), (Level::Warn, Level::Pass));
+        assert_eq!(indexes(3, &lacking).measured, "a.t lacks x, y");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use th_dump::{Dump, ReadOptions, TableFiles};
 use th_errors::{Code, Fault};
 use th_job::encoder_options;
 use th_ledger::Session;
-use th_schema::{DdlOptions, Table, parse_create_table};
+use th_schema::{DdlOptions, IndexInfo, SchemaError, Table, TableInfo, apply_alter, parse_create_table};
 use th_types::{flag, tp};
 
 use super::sample::Sampled;
@@ -76,6 +76,7 @@ impl Planner<'_> {
         self.source_lines(report, dump).await;
         let sampled = self.sample(&known, &session, &read).await;
         report.add(th_checks::collations(compared(&known), &differing(&known)));
+        report.add(self.indexes(&known).await?);
         let orders: Vec<_> = sampled.iter().map(|sample| sample.order.clone()).collect();
         report.add(th_checks::source_order(&orders));
         let values: Vec<_> = sampled.iter().filter_map(|sample| sample.misfits.clone()).collect();
@@ -115,7 +116,7 @@ impl Planner<'_> {
             Some(file) => schemas::definition(self, file, db, name)
                 .await
                 .ok()
-                .and_then(|text| parse_create_table(&text, &DdlOptions::default()).ok())
+                .and_then(|schema| understood(&schema).ok())
                 .and_then(|info| Table::new(db, info).ok())
                 .map(Arc::new),
             None => None,
@@ -143,6 +144,27 @@ impl Planner<'_> {
             .await?;
         let measured = format!("{} of {} tables are there, all empty", looked.len(), known.len());
         Ok(Line::of_faults(CHECK, WANTED, measured, looked.into_iter().flatten().collect()))
+    }
+
+    /// What an import before this one took off and did not give back is missed here; what this one has put off itself
+    /// is not.
+    async fn indexes(&self, known: &[Known<'_>]) -> Result<Line, Fault> {
+        let noted = self.ledger.deferred().await.map_err(|error| fault::of_ledger(&error))?;
+        let put_off = |files: &TableFiles, name: &str| {
+            let tables = noted.iter().flat_map(|noted| &noted.tables);
+            let mut of_table = tables.filter(|table| table.db == files.db && table.name == files.table);
+            of_table.any(|table| table.indexes.iter().any(|index| index.name.eq_ignore_ascii_case(name)))
+        };
+        let both: Vec<(&TableFiles, &Table, &Table)> = known
+            .iter()
+            .filter_map(|known| Some((known.files, &**known.existing.as_ref()?, &**known.dumped.as_ref()?)))
+            .collect();
+        let lacking = both.iter().filter_map(|(files, existing, dumped)| {
+            let names: Vec<String> =
+                lacking(existing, dumped).into_iter().filter(|name| !put_off(files, name)).collect();
+            (!names.is_empty()).then(|| (format!("{}.{}", files.db, files.table), names))
+        });
+        Ok(th_checks::indexes(both.len(), &lacking.collect::<Vec<_>>()))
     }
 
     async fn csv_header(
@@ -257,6 +279,16 @@ impl Planner<'_> {
     }
 }
 
+/// The table that a schema file makes, by our own parser.
+fn understood(schema: &schemas::TableSchema) -> Result<TableInfo, SchemaError> {
+    let options = DdlOptions::default();
+    let mut info = parse_create_table(&schema.create, &options)?;
+    for change in &schema.changes {
+        apply_alter(&mut info, &change.text, &options)?;
+    }
+    Ok(info)
+}
+
 /// The greatest id that an allocator's column can hold.
 fn last_id(table: &Table, column: &th_schema::ColumnInfo, kind: IdKind) -> u64 {
     let unsigned = column.field_type.has(flag::UNSIGNED);
@@ -286,6 +318,25 @@ fn definitions(planner: &Planner<'_>, known: &[Known<'_>]) -> Line {
     let measured =
         format!("{there} of {} tables are in the target, the dump defines the others", known.len());
     Line::of_faults("definitions", WANTED, measured, faults)
+}
+
+/// Names of the dump's indexes for which the target's table has none of the same name, nor of the same columns and as
+/// unique.
+fn lacking(existing: &Table, dumped: &Table) -> Vec<String> {
+    let is_unique = |index: &IndexInfo| index.is_unique || index.is_primary;
+    let parts = |index: &IndexInfo| -> Vec<(String, i64)> {
+        index.columns.iter().map(|part| (part.name.lower.clone(), part.length)).collect()
+    };
+    let has = |wanted: &&IndexInfo| {
+        existing.info.indexes.iter().any(|index| {
+            index.name.lower == wanted.name.lower
+                || (is_unique(index) == is_unique(wanted) && parts(index) == parts(wanted))
+        })
+    };
+    // The key of rows that are found by it is no index of its own.
+    let is_handle = |index: &&IndexInfo| index.is_primary && existing.int_handle_column().is_some();
+    let missing = dumped.info.indexes.iter().filter(|index| !has(index) && !is_handle(index));
+    missing.map(|index| index.name.original.clone()).collect()
 }
 
 /// Columns of text in unique keys of both definitions.

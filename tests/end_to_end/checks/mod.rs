@@ -120,6 +120,7 @@ async fn a_good_cluster_passes_every_check_and_nothing_is_changed() {
             "dump-metadata",
             "large-files",
             "collations",
+            "indexes",
             "source-order",
             "sample-values",
             "sample-conflicts",
