@@ -76,30 +76,34 @@ impl Paused {
     }
 }
 
-/// Ends registrations, and the pauses that they tell of unless somebody else may need them: another import that paused
-/// the cluster, or another tool, of which it is not known. Those end by themselves.
+/// Ends registrations, and before them the pauses that they tell of unless somebody else may need them: another import
+/// that paused the cluster, or another tool, of which it is not known. Those end by themselves.
 pub(super) async fn end_registrations(pd: &Pd, ended: &[Registration]) -> Result<(), ClusterError> {
     let mut paused = Paused::default();
-    for registration in ended {
-        let Paused { schedulers, settings } = Paused::read(&registration.value);
+    for Registration { value, .. } in ended {
+        let Paused { schedulers, settings } = Paused::read(value);
         paused.schedulers.extend(schedulers);
         paused.settings.extend(settings);
-        // Gone meanwhile, it is as it should be.
-        if let Err(error) = pd.unregister(registration.lease).await {
-            tracing::debug!(%error, key = registration.key, "a registration is not ended");
-        }
     }
     paused.schedulers.sort_unstable();
     paused.schedulers.dedup();
-    if paused.is_empty() {
-        return Ok(());
+    let resumed = if paused.is_empty() { Ok(()) } else { end_unless_needed(pd, &paused, ended).await };
+    for Registration { key, lease, .. } in ended {
+        // Gone meanwhile, it is as it should be.
+        if let Err(error) = pd.unregister(*lease).await {
+            tracing::debug!(%error, key, "a registration is not ended");
+        }
     }
-    let others = pd.registrations(IMPORTS).await?;
+    resumed
+}
+
+async fn end_unless_needed(pd: &Pd, paused: &Paused, ended: &[Registration]) -> Result<(), ClusterError> {
+    let registered = pd.registrations(IMPORTS).await?;
     let may_need = |other: &&Registration| {
         let is_ended = ended.iter().any(|registration| registration.key == other.key);
         !is_ended && (!other.key.starts_with(REGISTRATION) || !Paused::read(&other.value).is_empty())
     };
-    if let Some(other) = others.iter().find(may_need) {
+    if let Some(other) = registered.iter().find(may_need) {
         tracing::info!(other = other.key, "scheduling stays paused, because another import may need it");
         return Ok(());
     }
