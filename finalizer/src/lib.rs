@@ -7,6 +7,7 @@
 //! first decides, the other reports the winner's words. What is decided from the ledger is in pure
 //! functions ([`fold`]); this module carries it out.
 
+mod analyze;
 pub mod command;
 mod compact;
 mod deferred;
@@ -207,12 +208,12 @@ impl Finalizer<'_> {
         {
             return self.fail(vec![refused], reports, Some(&results)).await;
         }
-        verify::analyze(self).await?;
+        let mut left_to_do = self.analyze().await?;
         Step::TablesAnalyzed.reached();
         self.write_records(Some(&results), &reports).await;
         self.normal_mode().await?;
         Step::ModeRestored.reached();
-        let left_to_do = self.set_replicas(put_off.as_ref()).await;
+        left_to_do.extend(self.set_replicas(put_off.as_ref()).await);
         self.decide(self.complete(reports, &results, left_to_do)).await
     }
 

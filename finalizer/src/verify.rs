@@ -1,4 +1,4 @@
-//! Compares with TiKV, rebases allocators, analyzes.
+//! Compares with TiKV, rebases allocators.
 
 use std::sync::Arc;
 
@@ -227,25 +227,6 @@ pub(crate) async fn rebase(finalizer: &Finalizer<'_>, totals: &[TableTotal]) -> 
         let to = rebase_to(&table(planned)?, &total.bases);
         let ids = tidb.rebase_ids(&planned.db, &planned.name, to).await.map_err(|error| of_table(&error))?;
         tracing::info!(db = %planned.db, table = %planned.name, ?ids, "allocators");
-    }
-    Ok(())
-}
-
-/// Fresh statistics, so that the first queries are planned well.
-pub(crate) async fn analyze(finalizer: &Finalizer<'_>) -> Result<(), Fault> {
-    let level = finalizer.config.post_restore.analyze;
-    if level == Level::Off {
-        return Ok(());
-    }
-    let tidb = finalizer.cluster.tidb().map_err(|error| fault::of_cluster(&error))?;
-    for planned in &finalizer.plan.tables {
-        match tidb.analyze(&planned.db, &planned.name, LONG_STATEMENT).await {
-            Err(error) if level == Level::Required => {
-                return Err(fault::of_cluster(&error).of_table(&planned.db, &planned.name));
-            }
-            Err(error) => tracing::warn!(db = %planned.db, table = %planned.name, %error, "cannot analyze"),
-            Ok(()) => {}
-        }
     }
     Ok(())
 }

@@ -92,6 +92,31 @@ async fn regions_are_cut_at_a_number_of_keys_if_that_comes_sooner_than_their_byt
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn statistics_that_cannot_be_had_are_left_to_do_unless_they_are_required() {
+    let refuse = |target: &Target| {
+        let effect = Effect::Error { message: "no memory for statistics".to_owned() };
+        target.playground.faults().inject(RequestKind::Analyze, 1, effect);
+    };
+    let (target, dump, _) = with_small_dump("").await;
+    refuse(&target);
+    let outcome = target.import(&dump, &[]).await.succeeded();
+    assert!(
+        outcome.out.contains("Left to do in the target:\n  ANALYZE TABLE `f`.`parts`;\n"),
+        "{}",
+        outcome.out
+    );
+    let marker = target.document("COMPLETE.json").expect("a marker");
+    assert_eq!(marker["left_to_do"], serde_json::json!(["ANALYZE TABLE `f`.`parts`"]));
+
+    let (target, dump, config) = with_small_dump("[post-restore]\nanalyze = \"required\"\n").await;
+    refuse(&target);
+    target.import(&dump, &["--config", &config]).await.failed_with("TH0008", &["no memory", "f.parts"]);
+    assert!(target.document("FAILED.json").is_none(), "nothing is decided");
+    let outcome = target.import(&dump, &["--config", &config]).await.succeeded();
+    assert!(!outcome.out.contains("Left to do"), "{}", outcome.out);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_keyspace_is_named_and_refused() {
     let (target, dump, _) = with_small_dump("").await;
     target.playground.guises().claim_keyspace("tenant_7");

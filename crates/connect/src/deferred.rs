@@ -3,7 +3,6 @@
 //! The ledger's [`Deferred`] says what there was before anything is taken away. Each direction compares that with the
 //! target as it is: it can be begun again from any point, loses no index and makes none twice.
 
-use std::pin::pin;
 use std::time::Duration;
 
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -13,16 +12,14 @@ use th_errors::{Code, Fault};
 use th_ledger::{Deferred, DeferredIndex, DeferredTable, TiflashReplicas};
 use th_schema::{SchemaState, Table, TableInfo};
 
-use crate::{LONG_STATEMENT, fault};
+use crate::{LONG_STATEMENT, LONGEST_STATEMENT, fault};
 
 /// Tables whose definitions are changed at once: TiDB changes one after the other, but waits overlap.
 const CONCURRENCY: usize = 8;
-/// Deadline of adding a table's indexes.
-const ADDING: Duration = Duration::from_hours(48);
 /// Time between two looks at a table whose indexes somebody else adds.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
-/// Time between two lines of the log while indexes are added.
-const SAY_SO: Duration = Duration::from_mins(1);
+/// Longest wait before adding indexes is tried again.
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
 /// How long it may take PD to remove TiFlash's peers from the regions of an empty table.
 const REMOVAL: Duration = Duration::from_secs(30);
 /// Statements that may fail for nothing that they say.
@@ -197,7 +194,7 @@ async fn add_to(tidb: &Tidb, env: &Env, table: &DeferredTable) -> Result<Option<
         if missing.is_empty() && !changing {
             return Ok(None);
         }
-        let late = u128::try_from(env.now_micros() - begun).unwrap_or(0) > ADDING.as_micros();
+        let late = u128::try_from(env.now_micros() - begun).unwrap_or(0) > LONGEST_STATEMENT.as_micros();
         if attempt >= ATTEMPTS || late {
             let message = format!("the target does not get on with {}", add_text(table, &missing));
             return Err(Fault::new(Code::TargetUnreachable, message).of_table(db, name));
@@ -211,14 +208,14 @@ async fn add_to(tidb: &Tidb, env: &Env, table: &DeferredTable) -> Result<Option<
         }
         let text = add_text(table, &missing);
         tracing::info!(db, name, statement = text, "adding indexes");
-        match run(tidb, env, &text).await {
+        match crate::long_statement(tidb, env, &text, LONGEST_STATEMENT).await {
             Ok(()) => tracing::info!(db, name, indexes = missing.len(), "indexes added"),
             // Another statement that adds them was first, and perhaps only some of them.
             Err(error) if is_one_of(&error, &IS_THERE) => one_by_one = true,
             Err(error) if missing.len() > 1 && is_one_of(&error, &[UNSUPPORTED]) => one_by_one = true,
             Err(error) if error.is_retryable() => {
                 tracing::warn!(%error, "adding indexes is tried again");
-                env.sleep(env.backoff(attempt, LOOK_AGAIN, SAY_SO), "indexes could not be added").await;
+                env.sleep(env.backoff(attempt, LOOK_AGAIN, LONGEST_WAIT), "indexes could not be added").await;
             }
             Err(error) => return Ok(Some(refused(table, &error))),
         }
@@ -233,16 +230,6 @@ fn refused(table: &DeferredTable, error: &ClusterError) -> Fault {
         error.message()
     );
     Fault::new(code, message).of_table(&table.db, &table.name)
-}
-
-async fn run(tidb: &Tidb, env: &Env, text: &str) -> Result<(), ClusterError> {
-    let mut running = pin!(tidb.execute_within(text, ADDING));
-    loop {
-        tokio::select! {
-            done = &mut running => return done,
-            () = env.sleep(SAY_SO, "indexes are added") => tracing::info!(statement = text, "still adding indexes"),
-        }
-    }
 }
 
 /// Sets the replicas in TiFlash again. What the target refuses is said, and stays to do.

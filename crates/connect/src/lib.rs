@@ -22,4 +22,7 @@ pub use open::{cluster, imports, ledger, queue, required_queue, source};
 pub use options::{cluster_options, csv_options, read_options, rules, slots};
 pub use server::{Target, pem_files, server, target, writes_sql};
 pub use sort_dir::{SortDir, dead_sort_dirs};
-pub use target::{CHECKSUM_CONCURRENCY, LONG_STATEMENT, definition_checksum, key_ranges, table_checksum};
+pub use target::{
+    CHECKSUM_CONCURRENCY, LONG_STATEMENT, LONGEST_STATEMENT, definition_checksum, key_ranges, long_statement,
+    table_checksum,
+};

@@ -1,9 +1,11 @@
 //! Questions and orders to the cluster that several services have.
 
+use std::pin::pin;
 use std::time::Duration;
 
-use th_cluster::{Cluster, ClusterError};
+use th_cluster::{Cluster, ClusterError, Tidb};
 use th_codec::keys;
+use th_env::Env;
 use th_errors::Fault;
 use th_ledger::Pairs;
 use th_schema::Table;
@@ -14,6 +16,23 @@ use crate::fault;
 pub const CHECKSUM_CONCURRENCY: usize = 8;
 /// Deadline of a statement that may take long.
 pub const LONG_STATEMENT: Duration = Duration::from_secs(3600);
+/// Longest that anything done with all rows of a table is waited for: adding its indexes, its statistics.
+pub const LONGEST_STATEMENT: Duration = Duration::from_hours(48);
+/// Between two words that such a statement still runs.
+const SAY_SO: Duration = Duration::from_mins(1);
+
+/// Runs a statement for as long as it takes, up to `limit`, and says in the log that it does.
+pub async fn long_statement(tidb: &Tidb, env: &Env, text: &str, limit: Duration) -> Result<(), ClusterError> {
+    let mut running = pin!(tidb.execute_within(text, limit));
+    loop {
+        tokio::select! {
+            done = &mut running => return done,
+            () = env.sleep(SAY_SO, "a long statement runs") => {
+                tracing::info!(statement = text, "the statement still runs");
+            }
+        }
+    }
+}
 
 /// What TiKV holds of a table now, all partitions and indexes: what `ADMIN CHECKSUM TABLE` says.
 pub async fn table_checksum(cluster: &Cluster, table: &Table) -> Result<Pairs, Fault> {

@@ -21,6 +21,8 @@ const WRONG_VALUE_FOR_VARIABLE: u16 = 1231;
 pub(crate) const NO_SUCH_FUNCTION: u16 = 1305;
 /// Deadline of a statement on a connection that holds a lock.
 const LOCK_LIMIT: Duration = Duration::from_secs(90);
+/// Between two signs of life of a connection on which nothing happens.
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// Prepared statements that a connection keeps, those that were used last.
 const PREPARED: usize = 16;
 /// The word of usual SQL modes that newer servers do not know; it is about GRANT.
@@ -304,6 +306,9 @@ fn base_options(
         .pass((!password.is_empty()).then_some(password))
         .prefer_socket(false)
         .tcp_nodelay(true)
+        // A statement may take hours without a byte: what is between must not forget the connection meanwhile, and one
+        // that is gone must be noticed.
+        .tcp_keepalive(Some(KEEP_ALIVE))
         .ssl_opts(ssl)
         .max_allowed_packet(Some(usize::try_from(options.max_allowed_packet).unwrap_or(usize::MAX)))
         .wait_timeout(Some(28800))

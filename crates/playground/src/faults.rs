@@ -37,7 +37,9 @@ pub enum RequestKind {
     Ingest,
     /// Every other ImportSST request.
     Import,
-    /// A SQL statement.
+    /// `ANALYZE TABLE`.
+    Analyze,
+    /// Every other SQL statement.
     Sql,
 }
 

@@ -348,11 +348,6 @@ impl Tidb {
     pub async fn admin_check(&self, db: &str, table: &str, limit: Duration) -> Result<(), ClusterError> {
         self.execute_within(&format!("ADMIN CHECK TABLE {}", quote_table(db, table)), limit).await
     }
-
-    /// Collects statistics.
-    pub async fn analyze(&self, db: &str, table: &str, limit: Duration) -> Result<(), ClusterError> {
-        self.execute_within(&format!("ANALYZE TABLE {}", quote_table(db, table)), limit).await
-    }
 }
 
 #[cfg(test)]

@@ -93,7 +93,9 @@ impl Session {
 
     /// Runs one statement.
     pub(crate) async fn execute(&mut self, sql: &str) -> Result<Outcome, SqlError> {
-        let lost = match self.tidb.cluster.strike(RequestKind::Sql, None, None).await {
+        let is_analyze = sql.trim_start().get(..7).is_some_and(|word| word.eq_ignore_ascii_case("analyze"));
+        let kind = if is_analyze { RequestKind::Analyze } else { RequestKind::Sql };
+        let lost = match self.tidb.cluster.strike(kind, None, None).await {
             Some(Effect::Error { message }) => return Err(SqlError::unknown(message)),
             Some(Effect::LoseAnswer) => true,
             Some(_) => return Err(SqlError::lost_connection()),
