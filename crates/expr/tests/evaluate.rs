@@ -94,6 +94,16 @@ fn strict_mode_makes_errors_of_warnings() {
 }
 
 #[test]
+fn the_zero_date_is_none_only_where_the_mode_says_so() {
+    for text in ["date('0000-00-00')", "cast('0000-00-00' as date)", "year('0000-00-00 00:00:00')"] {
+        assert_ne!(eval_in(text, "STRICT_TRANS_TABLES").as_deref(), Ok("NULL"), "{text}");
+        assert_eq!(eval_in(text, "NO_ZERO_DATE").as_deref(), Ok("NULL"), "{text}");
+        let strict = eval_in(text, "STRICT_TRANS_TABLES,NO_ZERO_DATE");
+        assert_eq!(strict.map_err(|error| error.code), Err(1292), "{text}");
+    }
+}
+
+#[test]
 fn comparisons_know_types_and_collations() {
     all(&[
         ("1 = 1.0", "1"),
@@ -386,12 +396,20 @@ fn casts() {
         ("cast('1.9' as signed)", "1"),
         ("cast(1.5 as signed)", "2"),
         ("cast(-1 as unsigned)", "18446744073709551615u"),
-        ("cast(2.5e0 as signed)", "3"),
+        ("cast(2.5e0 as signed)", "2"),
+        ("cast(3.5e0 as signed)", "4"),
+        ("cast(-2.5e0 as signed)", "-2"),
+        ("cast(1e30 as signed)", "9223372036854775807"),
+        ("cast(9300000000000000000.4 as signed)", "9223372036854775807"),
+        ("cast('9300000000000000000' as signed)", "-9146744073709551616"),
+        ("cast(-2.5e0 as unsigned)", "18446744073709551614u"),
         ("cast('' as signed)", "0"),
         ("cast(123 as char)", "123"),
         ("cast('Straße' as char(5))", "Straß"),
         ("cast('a' as binary(3))", "0x610000"),
         ("cast('2024-02-29 10:11:12.6' as datetime)", "2024-02-29 10:11:13"),
+        ("cast('2024-02-29 23:59:59.5' as date)", "2024-03-01"),
+        ("date('2024-02-29 23:59:59.5')", "2024-02-29"),
         ("cast(20240229 as date)", "2024-02-29"),
         ("cast('10:11:12.345' as time(1))", "10:11:12.3"),
         ("cast('123.456' as decimal(5,1))", "123.5d"),

@@ -10,7 +10,7 @@ use th_types::{
     tp,
 };
 
-use super::coerce::{now, to_text, truncated};
+use super::coerce::{now, text_to_time, to_text, truncated};
 use super::{Frame, Value, or_null};
 use crate::bind::{Call, Class, Term};
 
@@ -58,8 +58,14 @@ fn convert<'v>(term: &'v Term, ty: &FieldType, frame: &Frame<'v>) -> Value<'v> {
         tp::FLOAT => Ok(Datum::Float32(or_null!(term.real(frame)) as f32)),
         tp::NEW_DECIMAL => to_decimal(or_null!(term.decimal(frame)), ty, frame),
         tp::DATE | tp::DATETIME | tp::TIMESTAMP => {
-            let time = or_null!(term.time(frame));
             let kind = if ty.tp == tp::DATE { TimeKind::Date } else { TimeKind::Datetime };
+            let value = term.eval(frame)?;
+            let time = match &value {
+                // Half a second before midnight is the next day, of a DATE too.
+                Datum::Bytes(text) => text_to_time(text, kind, ty.decimal.clamp(0, 6) as u8, frame),
+                _ => super::coerce::to_time(value, term.ty(), frame),
+            };
+            let time = or_null!(time);
             let rounded = if kind == TimeKind::Date {
                 time
             } else {
@@ -83,7 +89,8 @@ fn convert<'v>(term: &'v Term, ty: &FieldType, frame: &Frame<'v>) -> Value<'v> {
     }
 }
 
-/// A negative number cast to UNSIGNED keeps its bits; a text beyond the range is the nearest number.
+/// A negative number cast to UNSIGNED keeps its bits, as does a text beyond SIGNED; a number beyond the range is
+/// the nearest one.
 fn to_integer<'v>(term: &'v Term, unsigned: bool, frame: &Frame<'v>) -> Value<'v> {
     let value = term.eval(frame)?;
     if let (Datum::Decimal(decimal), true) = (&value, unsigned)
@@ -92,7 +99,16 @@ fn to_integer<'v>(term: &'v Term, unsigned: bool, frame: &Frame<'v>) -> Value<'v
         frame.warn(truncated("DECIMAL", &to_text(value.clone(), term.ty()).unwrap_or_default()))?;
         return Ok(Datum::Uint(0));
     }
+    let has_fraction = matches!(value, Datum::Float32(_) | Datum::Float64(_) | Datum::Decimal(_));
     let number = or_null!(super::coerce::to_int(value, frame));
+    let beyond = if unsigned { number < 0 } else { number > i128::from(i64::MAX) };
+    if has_fraction && beyond {
+        let message = format!("constant {number} overflows bigint");
+        frame.warn(TypeError::new(code::CONSTANT_OVERFLOW, message))?;
+        if !unsigned {
+            return Ok(Datum::Int(i64::MAX));
+        }
+    }
     Ok(if unsigned { Datum::Uint(number as u64) } else { Datum::Int(number as i64) })
 }
 

@@ -150,9 +150,9 @@ pub(crate) fn to_text<'v>(value: Datum<'v>, ty: &FieldType) -> Option<Cow<'v, [u
     Some(Cow::Owned(owned))
 }
 
-/// `value` rounded half away from zero, if an integer of either signedness holds it.
+/// `value` rounded, halves to the even neighbour (TiDB's `RoundFloat`), if an integer of either signedness holds it.
 fn round_to_int(value: f64) -> Option<i128> {
-    let rounded = value.round();
+    let rounded = value.round_ties_even();
     (rounded >= i64::MIN as f64 && rounded < 18_446_744_073_709_551_616.0).then_some(rounded as i128)
 }
 
@@ -272,7 +272,10 @@ pub(crate) fn to_time(value: Datum<'_>, ty: &FieldType, frame: &Frame<'_>) -> Ma
     let read = match value {
         Datum::Null => return Ok(None),
         Datum::Time(value) => return Ok(Some(value)),
-        Datum::Bytes(text) => Time::parse_datetime(&text, session),
+        Datum::Bytes(text) => {
+            let digits = fraction_digits(&text);
+            return text_to_time(&text, TimeKind::Datetime, digits, frame);
+        }
         Datum::Int(year) if ty.tp == tp::YEAR => {
             Ok(Time { kind: TimeKind::Datetime, ..Time::date(year.clamp(0, 9999) as u16, 0, 0) })
         }
@@ -305,6 +308,19 @@ pub(crate) fn to_time(value: Datum<'_>, ty: &FieldType, frame: &Frame<'_>) -> Ma
             Ok(None)
         }
     }
+}
+
+/// Text as a calendar time, rounded to `fsp` digits while it is read. Under NO_ZERO_DATE the zero date is none.
+pub(crate) fn text_to_time(text: &[u8], kind: TimeKind, fsp: u8, frame: &Frame<'_>) -> Maybe<Time> {
+    let error = match Time::parse(text, kind, fsp, frame.context.time()) {
+        Ok(time) if time.is_zero() && frame.context.mode.no_zero_date() => {
+            let message = format!("Incorrect datetime value: '{}'", time.to_text());
+            TypeError::new(code::TRUNCATED_WRONG_VALUE, message)
+        }
+        Ok(time) => return Ok(Some(time)),
+        Err(error) => error,
+    };
+    frame.warn(error).map(|()| None)
 }
 
 pub(crate) fn to_duration(value: Datum<'_>, frame: &Frame<'_>) -> Maybe<Duration> {

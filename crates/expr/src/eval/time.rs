@@ -184,6 +184,9 @@ pub(crate) fn str_to_date<'v>(call: &'v Call, frame: &Frame<'v>) -> Value<'v> {
 
 pub(crate) fn date<'v>(call: &'v Call, frame: &Frame<'v>) -> Value<'v> {
     let time = or_null!(call.arg(0).time(frame));
+    if time.is_zero() && frame.context.mode.no_zero_date() {
+        return no_date(&time, frame);
+    }
     Ok(Datum::Time(time.with_kind(TimeKind::Date)))
 }
 
