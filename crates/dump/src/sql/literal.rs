@@ -251,9 +251,10 @@ impl Cursor<'_> {
         let field = if is_word(word, b"null") {
             Field::Null
         } else if is_word(word, b"true") {
-            Field::Uint(1)
+            // Signed, which integers without a sign are not: JSON keeps the difference.
+            Field::Int(1)
         } else if is_word(word, b"false") {
-            Field::Uint(0)
+            Field::Int(0)
         } else if is_word(word, b"default") {
             Field::Default
         } else if is_word(word, b"convert") {

@@ -112,7 +112,7 @@ fn integers_keep_their_sign_and_what_does_not_fit_is_text() {
 fn keywords_hexadecimal_and_bit_literals_are_told_apart() {
     assert_eq!(
         rows("(nUlL,TRUE,false,DEFAULT,0xFf,0xABC,x'4D',X'',B'101',0b100000001,b'',0X41,nullx,0xZ)"),
-        ["NULL|u1|u0|DEFAULT|x[ff]|x[0a, bc]|x[4d]|x[]|x[05]|x[01, 01]|x[]|'0X41'|'nullx'|'0xZ'"]
+        ["NULL|i1|i0|DEFAULT|x[ff]|x[0a, bc]|x[4d]|x[]|x[05]|x[01, 01]|x[]|'0X41'|'nullx'|'0xZ'"]
     );
 }
 
