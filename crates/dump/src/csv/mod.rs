@@ -188,10 +188,12 @@ impl CsvParser {
         if self.dialect.allow_empty_line {
             return raw.is_empty() && matches!(ending, Ending::Stream);
         }
+        // Blanks that no terminator follows are a record.
         raw.is_empty()
-            || raw
-                .first()
-                .is_some_and(|first| first.is_ascii_whitespace() || *first == 0x0B || !first.is_ascii())
+            || !matches!(ending, Ending::Stream)
+                && raw
+                    .first()
+                    .is_some_and(|first| first.is_ascii_whitespace() || *first == 0x0B || !first.is_ascii())
                 && std::str::from_utf8(raw).is_ok_and(|text| text.trim().is_empty())
     }
 
