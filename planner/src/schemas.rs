@@ -1,5 +1,6 @@
 //! Makes databases, tables and views in the target from the dump's schema files.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -213,6 +214,10 @@ fn table_schema(
         let line = 1 + text.get(..statement.offset).unwrap_or_default().matches('\n').count();
         let Some((schema, own)) = &mut made else {
             if let Some(create) = retarget_create_table(statement.text, db, name) {
+                // What cannot be read here is for the target to refuse.
+                let silenced =
+                    th_schema::disable_ttl(&create, &DdlOptions::default()).ok().map(Cow::into_owned);
+                let create = silenced.unwrap_or(create);
                 let own = match &statement.kind {
                     StatementKind::CreateTable(_, own) => own.to_lowercase(),
                     _ => String::new(),
@@ -265,7 +270,9 @@ pub(crate) async fn create_views<T>(
         let Some(statement) = statement else {
             return Err(Fault::new(Code::BadSchema, "the file has no CREATE VIEW statement").at(place));
         };
-        target.create_table(&view.db, statement.text).await.map_err(|found| found.at(place))?;
+        let renamed = th_schema::rename_view(statement.text, &view.db, &view.view, &DdlOptions::default());
+        let statement = renamed.as_deref().unwrap_or(statement.text);
+        target.create_table(&view.db, statement).await.map_err(|found| found.at(place))?;
     }
     Ok(())
 }

@@ -13,8 +13,8 @@ mod show;
 mod table;
 
 pub use ddl::{
-    CreateDatabase, DdlOptions, Statement, StatementKind, apply_alter, parse_create_database,
-    parse_create_table, split_statements,
+    CreateDatabase, DdlOptions, Statement, StatementKind, apply_alter, disable_ttl, parse_create_database,
+    parse_create_table, rename_view, split_statements,
 };
 pub use error::SchemaError;
 pub use model::{

@@ -17,12 +17,14 @@ mod index;
 mod lexer;
 mod options;
 mod partition;
+mod rewrite;
 mod statement;
 mod syntax;
 mod table_option;
 
 pub use alter::apply_alter;
 pub use options::DdlOptions;
+pub use rewrite::{disable_ttl, rename_view};
 pub use statement::{CreateDatabase, Statement, StatementKind, parse_create_database, split_statements};
 
 use crate::{SchemaError, TableInfo};
