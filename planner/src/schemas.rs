@@ -315,7 +315,7 @@ fn statements<'a, T>(
 fn decode(bytes: Vec<u8>, character_set: &str) -> Result<String, String> {
     let character_set = character_set.to_ascii_lowercase();
     let decoded = |encoding: &'static encoding_rs::Encoding, bytes: &[u8]| {
-        encoding.decode_without_bom_handling_and_without_replacement(bytes).map(std::borrow::Cow::into_owned)
+        encoding.decode_without_bom_handling_and_without_replacement(bytes).map(Cow::into_owned)
     };
     let guess = matches!(character_set.as_str(), "" | "auto");
     match character_set.as_str() {
@@ -323,6 +323,12 @@ fn decode(bytes: Vec<u8>, character_set: &str) -> Result<String, String> {
         "latin1" => Ok(encoding_rs::WINDOWS_1252.decode_without_bom_handling(&bytes).0.into_owned()),
         "" | "auto" | "utf8" | "utf8mb4" | "binary" => match String::from_utf8(bytes) {
             Ok(text) => Ok(text.strip_prefix('\u{FEFF}').map(str::to_owned).unwrap_or(text)),
+            // TiDB's parser takes each byte that is no UTF-8 for a question mark.
+            Err(error) if character_set == "binary" => Ok(error
+                .as_bytes()
+                .utf8_chunks()
+                .flat_map(|chunk| [Cow::Borrowed(chunk.valid()), "?".repeat(chunk.invalid().len()).into()])
+                .collect()),
             Err(error) if guess => decoded(encoding_rs::GB18030, error.as_bytes()).ok_or_else(|| {
                 "cannot guess the schema file's encoding: it is neither utf8mb4 nor gb18030; set `mydumper.character-set`".to_owned()
             }),
@@ -422,6 +428,26 @@ mod tests {
             assert_eq!(found.line, Some(3), "{after}");
         }
         assert_eq!(read("SET x = 1;").err().unwrap().line, None);
+    }
+
+    #[test]
+    fn a_schema_file_is_read_in_the_character_set_that_is_configured() {
+        let file = |encoding: &'static encoding_rs::Encoding| encoding.encode("主键 é").0.into_owned();
+        let (utf8, gb18030) = (file(encoding_rs::UTF_8), file(encoding_rs::GB18030));
+        for (bytes, character_set, expected) in [
+            (&utf8, "auto", Some("主键 é")),
+            (&gb18030, "auto", Some("主键 é")),
+            (&utf8, "utf8mb4", Some("主键 é")),
+            (&gb18030, "utf8mb4", None),
+            (&gb18030, "GB18030", Some("主键 é")),
+            (&utf8, "binary", Some("主键 é")),
+            (&gb18030, "binary", Some("???? ??")),
+            (&gb18030, "latin1", Some("Ö÷¼ü ¨¦")),
+            (&utf8, "utf16", None),
+        ] {
+            let found = decode(bytes.clone(), character_set).ok();
+            assert_eq!(found.as_deref(), expected, "{character_set}");
+        }
     }
 
     #[test]
