@@ -2,8 +2,9 @@
 //!
 //! A case is a folder with `config.toml`, `data/`, `args.json` (flags), `before.json` (what the target held),
 //! `result.json` (how Lightning ended) and `after.json` (what the target held then). Each runs by its own
-//! configuration into a fresh playground, over the same path as any import, and what the playground holds
-//! afterwards is compared. An import that Lightning refused must be refused, for a reason of the same class.
+//! configuration (and Lightning's SQL mode, which is not strict, where it names none) into a fresh playground,
+//! over the same path as any import, and what the playground holds afterwards is compared. An import that
+//! Lightning refused must be refused, for a reason of the same class.
 
 mod target;
 
@@ -197,8 +198,15 @@ fn load(case: &Path, overrides: &[Override]) -> Result<Config, Fault> {
     let path = case.join("config.toml");
     let text = std::fs::read_to_string(&path)
         .map_err(|error| Fault::new(Code::BadConfig, format!("{}: {error}", path.display())))?;
-    let mut config =
-        th_config::load("config.toml", &text, overrides).map_err(|error| fault::of_config(&error))?;
+    let settings: toml::Table = toml::from_str(&text).unwrap_or_default();
+    let names_mode = settings.get("tidb").is_some_and(|tidb| tidb.get("sql-mode").is_some());
+    // Where neither the file nor a flag says otherwise, Lightning ran with its own default.
+    let mut all = Vec::with_capacity(overrides.len() + 1);
+    if !names_mode {
+        all.push(Override::new("tidb.sql-mode", th_types::SqlMode::LIGHTNING_DEFAULT.to_string()));
+    }
+    all.extend_from_slice(overrides);
+    let mut config = th_config::load("config.toml", &text, &all).map_err(|error| fault::of_config(&error))?;
     th_config::resolve(&mut config).map_err(|error| fault::of_config(&error))?;
     Ok(config)
 }
