@@ -221,6 +221,14 @@ fn partitions_keep_their_bounds_as_text() {
     let definitions = info.partition.unwrap().definitions.unwrap();
     assert_eq!(definitions[0].less_than.as_deref().unwrap(), ["-1", "'2020-01-01'"]);
     assert_eq!(definitions[1].less_than.as_deref().unwrap(), ["MAXVALUE", "MAXVALUE"]);
+    // The text is read again as SQL.
+    let info = parse(
+        "CREATE TABLE t (a varbinary(9)) PARTITION BY RANGE COLUMNS (a) (PARTITION p0 VALUES LESS THAN ('a\\\\b\\'c'), \
+         PARTITION p1 VALUES LESS THAN (x'80ff'))",
+    );
+    let definitions = info.partition.unwrap().definitions.unwrap();
+    assert_eq!(definitions[0].less_than.as_deref().unwrap(), [r"'a\\b''c'"]);
+    assert_eq!(definitions[1].less_than.as_deref().unwrap(), ["x'80ff'"]);
     let info = parse(
         "CREATE TABLE t (a int, b int) PARTITION BY LIST COLUMNS (a, b) (PARTITION p VALUES IN ((1, 2), (3, NULL)))",
     );

@@ -183,7 +183,7 @@ fn constant_text(text: &str, options: &DdlOptions, blame: Blame<'_>) -> Result<S
         return Ok(if text.starts_with('-') { format!("-{number}") } else { number.to_string() });
     }
     if let Some(literal) = string_literal(text, options) {
-        return Ok(format!("'{}'", literal.replace('\'', "''")));
+        return Ok(quoted(&literal));
     }
     let invalid = |message: String| blame.invalid(format!("partition value `{text}`: {message}"));
     let expression = Expr::parse(text).map_err(|error| invalid(error.to_string()))?;
@@ -193,11 +193,23 @@ fn constant_text(text: &str, options: &DdlOptions, blame: Blame<'_>) -> Result<S
         Datum::Uint(value) => Ok(value.to_string()),
         Datum::Decimal(value) => Ok(value.to_string()),
         Datum::Null => Ok("NULL".into()),
-        Datum::Bytes(bytes) => Ok(format!("'{}'", String::from_utf8_lossy(&bytes).replace('\'', "''"))),
+        Datum::Bytes(bytes) if std::str::from_utf8(&bytes).is_err() => Ok(hexadecimal(&bytes)),
+        Datum::Bytes(bytes) => Ok(quoted(&String::from_utf8_lossy(&bytes))),
+        Datum::Bit(bytes) => Ok(hexadecimal(&bytes)),
         Datum::Time(time) => Ok(format!("'{}'", time.to_text())),
         Datum::Duration(duration) => Ok(format!("'{}'", duration.to_text())),
         _ => Err(invalid("a bound must be an integer, a string or a time".into())),
     }
+}
+
+/// A string as TiDB stores one: backslashes and quotes doubled.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    let digits: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("x'{}'", digits.concat())
 }
 
 /// The text of a lone string literal, with or without an introducer.
