@@ -129,7 +129,7 @@ pub(crate) fn from_datum<'v>(value: Datum<'v>, term: &Term, parse: bool) -> Mayb
 
 impl Term {
     /// As a JSON document: text is parsed.
-    fn document<'v>(&'v self, frame: &Frame<'v>) -> Maybe<Json<'v>> {
+    pub(super) fn document<'v>(&'v self, frame: &Frame<'v>) -> Maybe<Json<'v>> {
         from_datum(self.eval(frame)?, self, true)
     }
 

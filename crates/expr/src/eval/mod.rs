@@ -15,6 +15,7 @@ pub(crate) mod control;
 pub(crate) mod date_math;
 pub(crate) mod hash;
 pub(crate) mod json;
+pub(crate) mod json_form;
 pub(crate) mod math;
 pub(crate) mod net;
 pub(crate) mod pattern;

@@ -223,3 +223,38 @@ pub(crate) fn format_number<'v>(call: &'v Call, frame: &Frame<'v>) -> Value<'v> 
     }
     Ok(text(out))
 }
+
+/// `MAKE_SET(bits, a, b, …)`: the texts whose bits are set, with commas between.
+pub(crate) fn make_set<'v>(call: &'v Call, frame: &Frame<'v>) -> Value<'v> {
+    let bits = or_null!(call.arg(0).long(frame));
+    let mut members = Vec::new();
+    for (place, term) in call.args.iter().skip(1).enumerate() {
+        if place < 64
+            && bits & (1 << place) != 0
+            && let Some(member) = term.text(frame)?
+        {
+            members.push(member);
+        }
+    }
+    Ok(text(members.join(&b',')))
+}
+
+/// `EXPORT_SET(bits, on, off, separator, count)`: a text for each bit, the lowest first.
+pub(crate) fn export_set<'v>(call: &'v Call, frame: &Frame<'v>) -> Value<'v> {
+    let bits = or_null!(call.arg(0).long(frame));
+    let on = or_null!(call.arg(1).text(frame));
+    let off = or_null!(call.arg(2).text(frame));
+    let separator = match call.args.get(3) {
+        Some(term) => or_null!(term.text(frame)),
+        None => b",".into(),
+    };
+    let count = match call.args.get(4) {
+        Some(term) => or_null!(term.long(frame)),
+        None => 64,
+    };
+    let count = if (0..=64).contains(&count) { count } else { 64 };
+    // The highest bit is the sign, which TiDB does not take for a set one.
+    let texts: Vec<&[u8]> =
+        (0..count).map(|bit| if bits & (1 << bit) > 0 { on.as_ref() } else { off.as_ref() }).collect();
+    Ok(text(texts.join(separator.as_ref())))
+}

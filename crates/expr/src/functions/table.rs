@@ -3,8 +3,8 @@
 use super::infer::*;
 use super::{Function, Kind};
 use crate::eval::{
-    aes, arith, cast, compare, control, date_math, hash, json, math, net, pattern, string, string_more,
-    string_search, time, vector,
+    aes, arith, cast, compare, control, date_math, hash, json, json_form, math, net, pattern, string,
+    string_more, string_search, time, vector,
 };
 
 /// Any number of arguments.
@@ -95,6 +95,7 @@ functions! {
     Operator "div" 2 ..= 2 => arith::int_divide, |s| s.int_division();
     Pure "elt" 2 ..= MANY => control::elt, |s| { let n = s.flen_sum(); s.text(n) };
     Pure "exp" 1 ..= 1 => math::exp, |s| s.real();
+    Pure "export_set" 3 ..= 5 => string_more::export_set, |s| s.text(16_777_216);
     Pure "extract" 1 ..= 1 => time::extract, |s| s.int(20);
     Pure "field" 2 ..= MANY => control::field, |s| s.text_position(20);
     Pure "find_in_set" 2 ..= 2 => string_search::find_in_set, |s| s.text_position(3);
@@ -141,10 +142,13 @@ functions! {
     Pure "json_merge_preserve" 2 ..= MANY => json::merge_preserve, |s| s.json();
     Pure "json_object" 0 ..= MANY => json::object, |s| even(s, 0);
     Pure "json_overlaps" 2 ..= 2 => json::overlaps, |s| s.boolean();
+    Pure "json_pretty" 1 ..= 1 => json_form::pretty, |s| s.own_text(16_777_216);
     Pure "json_quote" 1 ..= 1 => json::quote, |s| infer_json_text(s);
     Pure "json_remove" 2 ..= MANY => json::remove, |s| s.json();
     Pure "json_replace" 3 ..= MANY => json::replace, |s| even(s, 1);
     Pure "json_set" 3 ..= MANY => json::set, |s| even(s, 1);
+    Pure "json_storage_free" 1 ..= 1 => json_form::storage_free, |s| s.int(20);
+    Pure "json_storage_size" 1 ..= 1 => json_form::storage_size, |s| s.int(20);
     Pure "json_type" 1 ..= 1 => json::type_, |s| s.own_text(51);
     Pure "json_unquote" 1 ..= 1 => json::unquote, |s| infer_json_text(s);
     Pure "json_valid" 1 ..= 1 => json::valid, |s| s.boolean();
@@ -164,6 +168,7 @@ functions! {
     Pure "lower" 1 ..= 1 => string::lower, |s| { let n = s.flen(0); s.text_like_first(n) };
     Pure "lpad" 3 ..= 3 => string::lpad, |s| infer_pad(s);
     Pure "ltrim" 1 ..= 1 => string::ltrim, |s| { let n = s.flen(0); s.text_like_first(n) };
+    Pure "make_set" 2 ..= MANY => string_more::make_set, |s| { let n = s.flen_sum(); s.text(n) };
     Pure "makedate" 2 ..= 2 => time::make_date, |s| s.date();
     Pure "maketime" 3 ..= 3 => time::make_time, |s| { let n = s.fsp(2); s.duration(n) };
     Pure "md5" 1 ..= 1 => hash::md5, |s| s.own_text(32);
