@@ -48,6 +48,12 @@ const SWITCHES: [(&str, &str, &str); 5] = [
     ("server-mode", "lightning.server-mode", "wait for tasks over HTTP"),
 ];
 
+/// What TiDB Lightning does where nobody says anything, and `thunderhead import` does not: values that do not fit are
+/// changed to such that do.
+pub(crate) fn defaults() -> [Override; 1] {
+    [Override::default_of("tidb.sql-mode", th_types::SqlMode::LIGHTNING_DEFAULT.to_string())]
+}
+
 /// What a command line says.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub(crate) struct Flags {
@@ -149,7 +155,9 @@ pub(crate) fn main(args: impl IntoIterator<Item = String>) -> ExitCode {
 }
 
 async fn run(flags: Flags, env: Env) -> Result<(), Fault> {
-    let mut config: Config = th_connect::load_config(flags.config.as_deref(), &flags.overrides)?;
+    // Before the flags, which win.
+    let settings: Vec<Override> = defaults().into_iter().chain(flags.overrides).collect();
+    let mut config: Config = th_connect::load_config(flags.config.as_deref(), &settings)?;
     if config.lightning.server_mode {
         return Err(Fault::new(
             Code::BadConfig,

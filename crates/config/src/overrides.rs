@@ -18,12 +18,19 @@ pub struct Override {
     pub key: String,
     /// Its value.
     pub value: Value,
+    /// Whether it gives way to what the file or an override before it says.
+    pub gives_way: bool,
 }
 
 impl Override {
     /// A setting of a key.
     pub fn new(key: &str, value: impl Into<Value>) -> Self {
-        Self { key: key.to_owned(), value: value.into() }
+        Self { key: key.to_owned(), value: value.into(), gives_way: false }
+    }
+
+    /// A setting for when neither the file nor an override before it has the key: another default.
+    pub fn default_of(key: &str, value: impl Into<Value>) -> Self {
+        Self { gives_way: true, ..Self::new(key, value) }
     }
 
     /// A setting from text, as its key's type wants it: a text stays one, anything else is read as TOML.
@@ -35,7 +42,7 @@ impl Override {
                 .or_else(|| Some(Value::Array(text.split(',').map(|item| item.trim().into()).collect()))),
             _ => as_toml(),
         };
-        Self { key: key.to_owned(), value: value.unwrap_or_else(|| text.into()) }
+        Self::new(key, value.unwrap_or_else(|| text.into()))
     }
 }
 
@@ -78,7 +85,7 @@ fn key_of(path: &str) -> &str {
 
 /// Lays settings over a file.
 pub(crate) fn apply(document: &mut Table, overrides: &[Override]) {
-    for Override { key, value } in overrides {
+    for Override { key, value, gives_way } in overrides {
         let mut parts: Vec<&str> = key.split('.').collect();
         let last = parts.pop().unwrap_or_default();
         let mut at = &mut *document;
@@ -92,7 +99,9 @@ pub(crate) fn apply(document: &mut Table, overrides: &[Override]) {
                 _ => return,
             }
         }
-        at.insert(last.to_owned(), value.clone());
+        if !(*gives_way && at.contains_key(last)) {
+            at.insert(last.to_owned(), value.clone());
+        }
     }
 }
 
@@ -122,6 +131,21 @@ mod tests {
             Override::new("tidb.session-vars.tidb_enable_clustered_index", "OFF")
         );
         assert!(environment("THUNDERHEAD_LOG", "debug").unwrap().is_empty());
+    }
+
+    #[test]
+    fn another_default_gives_way_to_the_file_and_to_what_was_set_before_it() {
+        let default = Override::default_of("tidb.sql-mode", "A");
+        let applied = |text: &str, overrides: &[Override]| {
+            let mut document: Table = toml::from_str(text).unwrap();
+            apply(&mut document, overrides);
+            document["tidb"]["sql-mode"].as_str().unwrap().to_owned()
+        };
+        let flag = Override::new("tidb.sql-mode", "B");
+        assert_eq!(applied("", std::slice::from_ref(&default)), "A");
+        assert_eq!(applied("[tidb]\nsql-mode = 'C'", std::slice::from_ref(&default)), "C");
+        assert_eq!(applied("", &[flag.clone(), default.clone()]), "B");
+        assert_eq!(applied("[tidb]\nsql-mode = 'C'", &[default, flag]), "B");
     }
 
     #[test]

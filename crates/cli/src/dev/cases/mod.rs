@@ -20,7 +20,7 @@ use th_errors::{Code, Fault};
 use th_ledger::Outcome;
 use th_playground::{Playground, PlaygroundOptions};
 
-use crate::lightning::Flags;
+use crate::lightning::{self, Flags};
 use target::Target;
 
 /// A case that takes longer hangs.
@@ -198,14 +198,7 @@ fn load(case: &Path, overrides: &[Override]) -> Result<Config, Fault> {
     let path = case.join("config.toml");
     let text = std::fs::read_to_string(&path)
         .map_err(|error| Fault::new(Code::BadConfig, format!("{}: {error}", path.display())))?;
-    let settings: toml::Table = toml::from_str(&text).unwrap_or_default();
-    let names_mode = settings.get("tidb").is_some_and(|tidb| tidb.get("sql-mode").is_some());
-    // Where neither the file nor a flag says otherwise, Lightning ran with its own default.
-    let mut all = Vec::with_capacity(overrides.len() + 1);
-    if !names_mode {
-        all.push(Override::new("tidb.sql-mode", th_types::SqlMode::LIGHTNING_DEFAULT.to_string()));
-    }
-    all.extend_from_slice(overrides);
+    let all: Vec<Override> = lightning::defaults().into_iter().chain(overrides.iter().cloned()).collect();
     let mut config = th_config::load("config.toml", &text, &all).map_err(|error| fault::of_config(&error))?;
     th_config::resolve(&mut config).map_err(|error| fault::of_config(&error))?;
     Ok(config)
