@@ -38,8 +38,7 @@ pub fn disable_ttl<'a>(text: &'a str, options: &DdlOptions) -> Result<Cow<'a, st
             _ if depth > 0 => {}
             _ if is_word(token, "ttl_enable") => {
                 let value = after_equals(&tokens, at + 1);
-                switch =
-                    tokens.get(value).filter(|value| is_value(value)).map(|value| value.start..value.end);
+                switch = tokens.get(value).filter(|value| is_name(value)).map(|value| value.start..value.end);
             }
             _ if is_word(token, "ttl") => period = period.or(end_of_period(&tokens, at + 1)),
             _ => {}
@@ -74,12 +73,9 @@ fn is_word(token: &Token, word: &str) -> bool {
     matches!(&token.kind, TokenKind::Word(found) if found.eq_ignore_ascii_case(word))
 }
 
+/// A text may be a name, too: with `ANSI_QUOTES` one in double quotes is.
 fn is_name(token: &Token) -> bool {
-    matches!(token.kind, TokenKind::Word(_) | TokenKind::Quoted(_))
-}
-
-fn is_value(token: &Token) -> bool {
-    is_name(token) || matches!(token.kind, TokenKind::Text(_))
+    matches!(token.kind, TokenKind::Word(_) | TokenKind::Quoted(_) | TokenKind::Text(_))
 }
 
 fn quoted(name: &str) -> String {
@@ -102,6 +98,7 @@ mod tests {
                 "/*!50001 CREATE ALGORITHM=UNDEFINED */\n/*!50001 VIEW `v` AS SELECT 1 */",
                 "/*!50001 CREATE ALGORITHM=UNDEFINED */\n/*!50001 VIEW `d`.`w` AS SELECT 1 */",
             ),
+            ("CREATE VIEW \"v\" AS SELECT \"a\"", "CREATE VIEW `d`.`w` AS SELECT \"a\""),
             ("CREATE VIEW IF NOT EXISTS v AS SELECT 1", "CREATE VIEW IF NOT EXISTS `d`.`w` AS SELECT 1"),
         ] {
             assert_eq!(rename_view(from, "d", "w", &DdlOptions::default()).as_deref(), Some(to), "{from}");
@@ -120,12 +117,16 @@ mod tests {
                 "CREATE TABLE t (a DATETIME) /*T![ttl] TTL=`a` + INTERVAL 3 MONTH */ /*T![ttl] TTL_ENABLE='OFF' */",
             ),
             (
+                "CREATE TABLE t (a DATETIME) TTL = \"a\" + INTERVAL 1 DAY",
+                "CREATE TABLE t (a DATETIME) TTL = \"a\" + INTERVAL 1 DAY TTL_ENABLE='OFF'",
+            ),
+            (
                 "CREATE TABLE t (a DATETIME) TTL = a + INTERVAL 1 DAY PARTITION BY HASH (b)",
                 "CREATE TABLE t (a DATETIME) TTL = a + INTERVAL 1 DAY TTL_ENABLE='OFF' PARTITION BY HASH (b)",
             ),
             (
-                "CREATE TABLE t (a DATETIME) TTL_ENABLE \"on\" TTL a + interval '1:2' day_hour",
-                "CREATE TABLE t (a DATETIME) TTL_ENABLE 'OFF' TTL a + interval '1:2' day_hour",
+                "CREATE TABLE t (a DATETIME) TTL_ENABLE \"on\" TTL \"a\" + interval '1:2' day_hour",
+                "CREATE TABLE t (a DATETIME) TTL_ENABLE 'OFF' TTL \"a\" + interval '1:2' day_hour",
             ),
         ] {
             assert_eq!(off(from), to, "{from}");
