@@ -12,8 +12,7 @@ use crate::keys::flag;
 
 /// Bounds do not depend on the session's SQL mode.
 fn lenient(context: &Context) -> Context {
-    const ALLOW_INVALID_DATES: u64 = 1 << 25;
-    Context { mode: SqlMode(ALLOW_INVALID_DATES), ..context.clone() }
+    Context { mode: SqlMode::ALLOW_INVALID_DATES, ..context.clone() }
 }
 
 fn failed(info: &TableInfo, text: &str, error: &TypeError) -> PlanError {
