@@ -38,9 +38,12 @@ impl ErrorKind {
     pub const fn is_retryable(self) -> bool {
         match self {
             Self::Unreachable | Self::Busy | Self::Timeout => true,
-            // TiDB passes on that PD or TiKV timed out, is busy or has no region; a lock wait, a deadlock
-            // and a schema that changed meanwhile pass by themselves.
-            Self::Sql { code } => matches!(code, 9001..=9005 | 1205 | 1213 | 8027 | 8028),
+            // TiDB passes on that PD or TiKV timed out, is busy or has no region; a lock wait, a deadlock, a write
+            // conflict, locks that expired, a schema that changed meanwhile and a spent quota pass by themselves.
+            Self::Sql { code } => matches!(
+                code,
+                9001..=9007 | 9011 | 1205 | 1213 | 8002 | 8005 | 8022 | 8027 | 8028 | 8229 | 8252
+            ),
             _ => false,
         }
     }

@@ -94,9 +94,9 @@ impl SqlError {
     }
 
     /// Whether it is about preparing a statement, not about what it says: too many statements are prepared, one has
-    /// too many parameters, or the server does not prepare such a one.
+    /// too many parameters, the server does not prepare such a one, or has forgotten it.
     pub fn is_about_preparing(&self) -> bool {
-        matches!(self.code(), Some(1243 | 1295 | 1390 | 1461))
+        matches!(self.code(), Some(1243 | 1295 | 1390 | 1461 | 1615 | 8111))
     }
 
     /// Whether the same may succeed later.
@@ -108,9 +108,13 @@ impl SqlError {
 /// Numbers are MySQL's, MariaDB's and (8000 and above) TiDB's.
 fn class(code: u16, state: &str) -> Class {
     match code {
-        // Lock waits, deadlocks, servers that go away or have too many guests.
+        // Lock waits, deadlocks, rows that changed since the transaction's snapshot (MariaDB), commits that a group's
+        // other members refuse, servers that go away or have too many guests.
         1205
         | 1213
+        | 1020
+        | 1637
+        | 3101
         | 1040
         | 1053
         | 1077
@@ -124,9 +128,25 @@ fn class(code: u16, state: &str) -> Class {
         | 2006
         | 2013
         | 4031 => Class::Retry,
-        // TiDB: write conflicts, a schema that changed meanwhile, PD or TiKV slow or busy, and what it has no
-        // number for, such as a part that did not answer.
-        UNKNOWN | 8002 | 8005 | 8020 | 8022 | 8027 | 8028 | 9001..=9010 => Class::Retry,
+        // TiDB: write conflicts, locks and transactions that have expired, a schema that changed meanwhile, too little
+        // memory or quota at the moment, PD or TiKV slow or busy, and what it has no number for, such as a part that
+        // did not answer.
+        UNKNOWN
+        | 8002
+        | 8005
+        | 8020
+        | 8022
+        | 8024
+        | 8027
+        | 8028
+        | 8113
+        | 8120
+        | 8176
+        | 8180
+        | 8229
+        | 8245
+        | 8252
+        | 9001..=9013 => Class::Retry,
         1062 | 1022 | 1169 | 1586 | 1761 | 1762 => Class::Duplicate,
         1054 | 1110 | 1136 => Class::Columns,
         1049 | 1146 | 1051 => Class::Missing,
@@ -134,7 +154,7 @@ fn class(code: u16, state: &str) -> Class {
         | 1193 | 1231 | 1235 => Class::Refused,
         // Without a class of their own in SQLSTATE: default missing, wrong value, no partition, generated
         // column, JSON, CHECK constraints.
-        1364 | 1366 | 1526 | 1411 | 1863 | 3105 | 3140..=3158 | 3819 | 4025 | 8141 => Class::Value,
+        1364 | 1366 | 1526 | 1411 | 1863 | 3105 | 3140..=3158 | 3819 | 4025 => Class::Value,
         _ if ["22", "23", "01"].iter().any(|class| state.starts_with(class)) => Class::Value,
         _ => Class::Other,
     }
@@ -149,6 +169,10 @@ mod tests {
         for (code, state, expected) in [
             (1213, "40001", Class::Retry),
             (9007, "HY000", Class::Retry),
+            (1020, "HY000", Class::Retry),
+            (8229, "HY000", Class::Retry),
+            (8175, "HY000", Class::Other),
+            (8141, "HY000", Class::Other),
             (1062, "23000", Class::Duplicate),
             (1048, "23000", Class::Value),
             (1264, "22003", Class::Value),
