@@ -49,6 +49,12 @@ fn backend(config: &mut Config) -> Result<(), ConfigError> {
         // The target checks and counts what it is given by SQL.
         config.post_restore.checksum = crate::Level::Off;
         config.post_restore.analyze = crate::Level::Off;
+        if importer.logical_import_batch_size.0 == 0 {
+            return invalid("tikv-importer.logical-import-batch-size", "must be larger than 0");
+        }
+        if importer.logical_import_batch_rows == 0 {
+            return invalid("tikv-importer.logical-import-batch-rows", "must be larger than 0");
+        }
     }
     Ok(())
 }

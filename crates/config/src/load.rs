@@ -214,6 +214,14 @@ mod tests {
                 "[conflict]\nstrategy = 'error'\n[tikv-importer]\nduplicate-resolution = 'remove'",
                 "tikv-importer.duplicate-resolution",
             ),
+            (
+                "[tikv-importer]\nbackend = 'tidb'\nlogical-import-batch-rows = 0",
+                "tikv-importer.logical-import-batch-rows",
+            ),
+            (
+                "[tikv-importer]\nbackend = 'tidb'\nlogical-import-batch-size = 0",
+                "tikv-importer.logical-import-batch-size",
+            ),
             ("[lightning]\nmax-error = 'many'", "lightning.max-error"),
         ] {
             match parse("x", text).unwrap_err() {

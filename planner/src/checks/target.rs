@@ -282,6 +282,12 @@ impl Planner<'_> {
             needs.extend(make.into_iter().chain(perhaps));
         }
         needs.push(Need::on_table("SELECT", "mysql", "tidb"));
+        if self.config.tikv_importer.parallel_import {
+            // Where imports that share tables meet.
+            let books = &self.config.checkpoint.schema;
+            let on_books = ["CREATE", "DROP", "SELECT", "INSERT", "UPDATE", "DELETE"];
+            needs.extend(on_books.map(|privilege| Need::on_database(privilege, books)));
+        }
         th_checks::privileges(&grants, &needs)
     }
 

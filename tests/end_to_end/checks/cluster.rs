@@ -114,6 +114,15 @@ async fn others_at_work_on_the_tables_are_named() {
     guises.claim_grants(&["GRANT USAGE ON *.* TO 'u'@'%'", "GRANT SELECT,INSERT ON `shop`.* TO 'u'@'%'"]);
     let parts = ["missing: ALTER on shop.t, SELECT on mysql.tidb", "4 privileges"];
     case.fails("privileges", &parts, &[]).await;
+    guises.claim_grants(&[
+        "GRANT ALL PRIVILEGES ON `shop`.* TO 'u'@'%'",
+        "GRANT SELECT ON `mysql`.`tidb` TO 'u'@'%'",
+        "GRANT CREATE,SELECT,INSERT,UPDATE ON `tidb_lightning_checkpoint`.* TO 'u'@'%'",
+    ]);
+    assert_eq!(case.line("privileges", &[]).await["level"], "pass");
+    let shared = case.config("[tikv-importer]\nparallel-import = true\n");
+    let parts = ["missing: DROP on tidb_lightning_checkpoint.*, DELETE on tidb_lightning_checkpoint.*"];
+    case.fails("privileges", &parts, &["--config", &shared]).await;
     guises.clear();
     // Another import of ours holds the table's range.
     let table_id: i64 = {
