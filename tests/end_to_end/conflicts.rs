@@ -201,6 +201,23 @@ async fn more_conflicts_than_the_threshold_fail_the_import() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn more_keys_in_conflict_than_are_looked_at_end_the_import_with_some_of_them_named() {
+    let config = "[conflict]\nstrategy = \"replace\"\nthreshold = 10\n[lightning]\ntask-info-schema-name = \"\"\n\
+                  [thunderhead]\njob-size = \"200KiB\"\n";
+    let it = Conflicting::start(config).await;
+    it.table("clustered", TABLES[0].1);
+    for file in 0..2 {
+        let row = |n: u32| (n.to_string(), format!("{file}/{n}"), 1, "x".to_owned());
+        it.data("clustered", file, &(0..10_500).map(row).collect::<Vec<_>>());
+    }
+    let outcome = it.import(&[]).await;
+    outcome
+        .failed_with("TH0020", &["more than 10000 keys", "`conflict.threshold` allows 10 rows", "PRIMARY"]);
+    assert!(it.target.document("FAILED.json").is_some(), "it is not decided that the import failed");
+    assert!(it.conflicts().values().sum::<usize>() > 9_000, "{:?}", it.conflicts());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn rows_of_the_dump_replace_those_that_the_table_held_before() {
     let config = "[conflict]\nstrategy = \"replace\"\n[tikv-importer]\nparallel-import = true\n";
     let it = Conflicting::start(config).await;

@@ -1,12 +1,14 @@
 //! Rows that were left out are in TiDB Lightning's tables in the target, too.
 
+use std::path::Path;
+
 use mysql_async::prelude::Queryable as _;
-use th_tests::{MariaDb, Running, Target, connect};
+use th_tests::{MariaDb, Outcome, Running, Target, connect};
 
 const ROWS: &str = "id,name\n1,one\ntwo,two\n3,three\n1,again\n5,three\n6,six\n";
 
-async fn imported(schema: &str) -> (Target, mysql_async::Conn) {
-    let target = Target::start().await;
+/// An import of one table that has these rows.
+async fn run(target: &Target, rows: &str, config: &str) -> Outcome {
     let dump = target.path("dump");
     std::fs::create_dir(&dump).expect("a folder");
     let write = |name: &str, text: &str| std::fs::write(dump.join(name), text).expect("a file");
@@ -14,16 +16,51 @@ async fn imported(schema: &str) -> (Target, mysql_async::Conn) {
         "d.t-schema.sql",
         "CREATE TABLE t (id INT PRIMARY KEY, name VARCHAR(10), UNIQUE KEY by_name (name));",
     );
-    write("d.t.csv", ROWS);
-    let config = target.path("config.toml");
-    let text = format!(
-        "[checkpoint]\nkeep-after-success = \"origin\"\n[lightning]\nmax-error = 1\ntask-info-schema-name = \"{schema}\"\n[conflict]\nstrategy = \"replace\"\n"
+    write("d.t.csv", rows);
+    let path = target.path("config.toml");
+    let text = format!("[checkpoint]\nkeep-after-success = \"origin\"\n{config}");
+    std::fs::write(&path, text).expect("a configuration");
+    target.import(&dump, &["--config", path.to_str().expect("a path")]).await
+}
+
+async fn imported(schema: &str) -> (Target, mysql_async::Conn) {
+    let target = Target::start().await;
+    let config = format!(
+        "[lightning]\nmax-error = 1\ntask-info-schema-name = \"{schema}\"\n[conflict]\nstrategy = \"replace\"\n"
     );
-    std::fs::write(&config, text).expect("a configuration");
-    let outcome = target.import(&dump, &["--config", config.to_str().expect("a path")]).await.succeeded();
+    let outcome = run(&target, ROWS, &config).await.succeeded();
     assert!(outcome.out.contains("COMPLETE: 1 tables, 3 rows"), "{}", outcome.out);
     let connection = connect(target.playground.tidb_port()).await;
     (target, connection)
+}
+
+/// Three finalizers at a time of an import that has ended, as if whoever ended it had died before its verdict. The
+/// folder has its `config.toml` and its `ledger`.
+async fn finalized_again(folder: &Path, flags: Vec<String>) -> Vec<Outcome> {
+    let ledger = folder.join("ledger");
+    for name in ["verdict.json", "COMPLETE.json", "FAILED.json"] {
+        let removed = std::fs::remove_file(ledger.join("it").join(name));
+        assert!(removed.is_ok() || name != "verdict.json", "the import has not ended");
+    }
+    let (config, ledger) = (folder.join("config.toml").display().to_string(), ledger.display().to_string());
+    let nowhere = "http://127.0.0.1:9/none";
+    let mut arguments: Vec<String> = vec!["finalize".to_owned()];
+    for (flag, value) in [
+        ("--config", config.as_str()),
+        ("--ledger", &ledger),
+        ("--import-id", "it"),
+        ("--queue", nowhere),
+        ("--queue-endpoint", nowhere),
+    ] {
+        arguments.extend([flag.to_owned(), value.to_owned()]);
+    }
+    arguments.extend(flags);
+    let finalizers: Vec<Running> = (0..3).map(|_| Running::start(&arguments, &[])).collect();
+    let mut outcomes = Vec::new();
+    for finalizer in finalizers {
+        outcomes.push(finalizer.wait().await);
+    }
+    outcomes
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -87,27 +124,8 @@ async fn what_was_left_out_is_recorded_in_the_target_with_its_place() {
 #[tokio::test(flavor = "multi_thread")]
 async fn records_are_there_once_however_many_finalizers_write_them() {
     let (target, mut connection) = imported("task_info").await;
-    // As if the first had died before its verdict.
-    for name in ["verdict.json", "COMPLETE.json"] {
-        std::fs::remove_file(target.path("ledger/it").join(name)).expect("the import was complete");
-    }
-    let config = target.path("config.toml").display().to_string();
-    let nowhere = "http://127.0.0.1:9/none";
-    let mut arguments: Vec<String> = vec!["finalize".to_owned()];
-    let ledger = target.path("ledger").display().to_string();
-    for (flag, value) in [
-        ("--config", config.as_str()),
-        ("--ledger", &ledger),
-        ("--import-id", "it"),
-        ("--queue", nowhere),
-        ("--queue-endpoint", nowhere),
-    ] {
-        arguments.extend([flag.to_owned(), value.to_owned()]);
-    }
-    arguments.extend(target.flags());
-    let finalizers: Vec<Running> = (0..3).map(|_| Running::start(&arguments, &[])).collect();
-    for finalizer in finalizers {
-        finalizer.wait().await.succeeded();
+    for outcome in finalized_again(target.folder.path(), target.flags()).await {
+        outcome.succeeded();
     }
     for (table, rows) in [("type_error_v2", 1), ("conflict_records_v2", 2), ("conflict_error_v4", 4)] {
         let found: Option<u64> = connection
@@ -115,6 +133,41 @@ async fn records_are_there_once_however_many_finalizers_write_them() {
             .await
             .expect("the records");
         assert_eq!(found, Some(rows), "{table}");
+    }
+}
+
+/// Whether no rows may conflict, or too many do: they are found while a job is sorted, and the job fails.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_fails_for_its_conflicts_leaves_records_of_them_once() {
+    let rows = "id,name\n1,one\n2,two\n3,three\n1,again\n5,three\n2,2\n";
+    for conflict in ["strategy = \"error\"", "strategy = \"replace\"\nthreshold = 1"] {
+        let target = Target::start().await;
+        let outcome = run(&target, rows, &format!("[conflict]\n{conflict}\n")).await;
+        outcome.failed_with("TH0020", &["2 more conflicts in this job"]);
+        for outcome in finalized_again(target.folder.path(), target.flags()).await {
+            outcome.failed_with("TH0020", &["2 more conflicts in this job"]);
+        }
+        let mut connection = connect(target.playground.tidb_port()).await;
+        let mut asked =
+            async |sql: &str| -> Vec<(String, String)> { connection.query(sql).await.expect("the records") };
+        let entries = asked(
+            "SELECT index_name, row_data FROM lightning_task_info.conflict_error_v4 ORDER BY index_name, row_data",
+        );
+        let entries = entries.await;
+        let expected = [
+            ("PRIMARY", "(1, \"again\")"),
+            ("PRIMARY", "(1, \"one\")"),
+            ("PRIMARY", "(2, \"2\")"),
+            ("PRIMARY", "(2, \"two\")"),
+            ("by_name", "(3, \"three\")"),
+            ("by_name", "(5, \"three\")"),
+        ];
+        let mut found: Vec<(&str, &str)> =
+            entries.iter().map(|(index, row)| (index.as_str(), row.as_str())).collect();
+        found.sort_unstable();
+        assert_eq!(found, expected, "{conflict}");
+        let places = asked("SELECT path, error FROM lightning_task_info.conflict_records_v2").await;
+        assert_eq!(places.len(), 3, "{conflict}: {places:?}");
     }
 }
 
@@ -144,7 +197,10 @@ async fn an_import_by_sql_records_what_it_left_out_like_lightning() {
             write(
                 "config.toml".to_owned(),
                 &format!(
-                    "[lightning]\nmax-error = 1\ntask-info-schema-name = \"{schema}\"\n[conflict]\nstrategy = \"{strategy}\"\n"
+                    "[checkpoint]\nkeep-after-success = \"origin\"\nschema = \"books_of_records\"\n[lightning]\nmax-error = 1\n\
+                     task-info-schema-name = \"{schema}\"\n[conflict]\nstrategy = \"{strategy}\"\n\
+                     # As newer MariaDB has it: who waited for a lock is told to begin again.\n\
+                     [tidb.session-vars]\ninnodb_snapshot_isolation = \"ON\"\n"
                 ),
             );
             let mut arguments = vec!["import".to_owned()];
@@ -181,15 +237,20 @@ async fn an_import_by_sql_records_what_it_left_out_like_lightning() {
                 "error" => &[("1,again", "('1','again')")],
                 _ => &[],
             };
-            let conflicts = records(&mut connection, "conflict_records_v2").await;
-            let found: Vec<(u64, &str)> =
-                conflicts.iter().map(|(.., at, _, row)| (*at, row.as_str())).collect();
             let wanted: Vec<(u64, &str)> = expected.iter().map(|(row, text)| (behind(row), *text)).collect();
-            assert_eq!(found, wanted, "{server}, {strategy}");
-            assert!(
-                conflicts.iter().all(|(.., error, _)| error.contains("Duplicate entry")),
-                "{conflicts:?}"
-            );
+            for again in [false, true] {
+                if again {
+                    for outcome in finalized_again(folder.path(), flags.clone()).await {
+                        assert_eq!(outcome.code == Some(0), strategy != "error", "{}", outcome.err);
+                    }
+                }
+                let conflicts = records(&mut connection, "conflict_records_v2").await;
+                let found: Vec<(u64, &str)> =
+                    conflicts.iter().map(|(.., at, _, row)| (*at, row.as_str())).collect();
+                assert_eq!(found, wanted, "{server}, {strategy}, again: {again}");
+                let duplicate = |(.., error, _): &Record| error.contains("Duplicate entry");
+                assert!(conflicts.iter().all(duplicate), "{conflicts:?}");
+            }
             if server == "mariadb" && strategy == "ignore" {
                 let of_view: Vec<(u8, u64)> = connection
                     .query(format!(

@@ -17,10 +17,6 @@ const ATTEMPTS: u32 = 5;
 /// MySQL's number of a denied login, and of a value that a variable cannot have.
 const ACCESS_DENIED: u16 = 1045;
 const WRONG_VALUE_FOR_VARIABLE: u16 = 1231;
-/// MySQL's number for a function that is not there.
-pub(crate) const NO_SUCH_FUNCTION: u16 = 1305;
-/// Deadline of a statement on a connection that holds a lock.
-const LOCK_LIMIT: Duration = Duration::from_secs(90);
 /// Between two signs of life of a connection on which nothing happens.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// Prepared statements that a connection keeps, those that were used last.
@@ -147,31 +143,6 @@ impl Server {
                     attempt += 1;
                 }
                 Err(error) => return Err(error),
-            }
-        }
-    }
-
-    /// A connection of its own that holds the lock of this name, alone of all; false if the server has no such locks.
-    /// The lock ends with it: close it.
-    ///
-    /// # Errors
-    /// Somebody else holds it for a minute.
-    pub async fn lock(&self, name: &str) -> Result<(Connection, bool), SqlError> {
-        let mut connection = self.connection().await?;
-        connection.limit = LOCK_LIMIT;
-        let answer =
-            connection.rows(&format!("SELECT GET_LOCK({}, 60)", self.inner.dialect.text(name))).await;
-        match answer {
-            Err(error) if error.code() == Some(NO_SUCH_FUNCTION) => Ok((connection, false)),
-            Ok(rows) if rows.first().and_then(|row| row.first()?.as_deref()) == Some("1") => {
-                Ok((connection, true))
-            }
-            answer => {
-                connection.close().await;
-                Err(answer.err().unwrap_or_else(|| SqlError::Timeout {
-                    endpoint: self.endpoint().to_owned(),
-                    limit: Duration::from_mins(1),
-                }))
             }
         }
     }

@@ -4,30 +4,33 @@
 //! | table | rows |
 //! |---|---|
 //! | `type_error_v2` | rows whose values do not fit |
-//! | `conflict_error_v4` | entries that several rows have, of tables where one of them stays: all of these entries |
+//! | `conflict_error_v4` | entries that several rows have: all of these entries |
 //! | `conflict_records_v2` | rows that gave way, with their places; by SQL, rows whose key was there |
 //! | `conflict_view` | both kinds of conflicts |
 //!
-//! The ledger has the same, whole; so a target that does not take it is only warned about. Whoever writes holds a lock
-//! of the target's that ends with its connection, takes away what was there of the import, and writes it anew: so it
-//! is there once, however many finalizers there are and wherever they die. It is done before the verdict, which
-//! whoever comes next waits for.
+//! The ledger has the same, whole; so a target that does not take it is only warned about. Each import has a row in
+//! `thunderhead_tasks`. Whoever writes locks it, takes away what was there of the import, and writes everything anew, in
+//! one transaction: so it is there once, however many finalizers there are and wherever they die. It is done before
+//! the verdict, which whoever comes next waits for.
 
 mod statements;
 
 use th_cluster::ClusterError;
-use th_connect::fault;
+use th_connect::{LONG_STATEMENT, fault};
 use th_errors::Fault;
 use th_ledger::{Conflict, JobId, JobResult, Reject, Results, SharedEntry, TableReport};
 use th_mysql::{Server, SqlError};
 
+use crate::resolve::entries_of_failed;
 use crate::{Finalizer, verify};
-use statements::{Written, statements};
+use statements::{Statements, Written, statements};
 
 /// Most rows written to each table: what is more is for the ledger alone.
 const MOST: usize = 10_000;
-/// Tries of writing everything.
-const ATTEMPTS: u32 = 3;
+/// Failed jobs that are read once more for the entries in conflict: who waits for the verdict waits for that, too.
+const READ_AGAIN: usize = 4;
+/// Tries of writing everything: some servers have whoever waited for a lock begin again.
+const ATTEMPTS: u32 = 5;
 
 /// A row that was left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,24 +63,13 @@ impl<T> Finalizer<'_, T> {
         Some(self.config.lightning.task_info_schema_name.as_str()).filter(|schema| !schema.is_empty())
     }
 
-    /// What is written, as statements.
-    fn statements(&self, schema: &str, records: &Records) -> Vec<Vec<u8>> {
-        let task = self.plan.created_micros.saturating_mul(1000);
-        statements(&Written { schema, task, records })
-    }
-
-    /// Names the lock.
-    fn records_lock(&self) -> String {
-        format!("thunderhead records {}", self.plan.created_micros)
-    }
-
     /// Tries `write` until it succeeds, and complains if it does not.
     async fn record<E: std::fmt::Display>(
         &self,
         schema: &str,
         records: Result<Records, Fault>,
         is_retryable: impl Fn(&E) -> bool,
-        write: impl AsyncFn(&[Vec<u8>]) -> Result<(), E>,
+        write: impl AsyncFn(&Statements) -> Result<(), E>,
     ) {
         let complain = |problem: String| {
             tracing::warn!(%schema, %problem, "rows that were left out are in the ledger only");
@@ -87,7 +79,8 @@ impl<T> Finalizer<'_, T> {
             Ok(records) => records,
             Err(found) => return complain(found.message),
         };
-        let all = self.statements(schema, &records);
+        let task = self.plan.created_micros.saturating_mul(1000);
+        let all = statements(&Written { schema, task, import_id: &self.plan.import_id, records: &records });
         for attempt in 1.. {
             match write(&all).await {
                 Ok(()) => return,
@@ -108,13 +101,17 @@ impl Finalizer<'_> {
             let (conflicts, entries) = self.conflicting(reports).await?;
             Ok(Records { errors: self.rejected(results).await?, conflicts, entries })
         };
-        let write = async |all: &[Vec<u8>]| {
-            let (mut session, _) = self.cluster.tidb()?.lock(&self.records_lock()).await?;
-            for statement in all {
-                session.query(&String::from_utf8_lossy(statement)).await?;
+        let write = async |all: &Statements| {
+            let tidb = self.cluster.tidb()?;
+            for statement in &all.before {
+                tidb.execute_within(&String::from_utf8_lossy(statement), LONG_STATEMENT).await?;
             }
-            session.close().await;
-            Ok(())
+            // What is given up half-way ends with the session.
+            let mut transaction = tidb.begin().await?;
+            for statement in &all.transaction {
+                transaction.query(&String::from_utf8_lossy(statement)).await?;
+            }
+            transaction.commit().await
         };
         self.record(schema, records.await, ClusterError::is_retryable, write).await;
     }
@@ -143,12 +140,28 @@ impl Finalizer<'_> {
                 records.extend(found.into_iter().map(|found| self.of_conflict(number, found)));
             }
         }
+        let mut read_again = 0;
         for job in ledger.failed_jobs().await.map_err(of_ledger)? {
             if records.len() >= MOST {
                 break;
             }
-            let table = ledger.job(self.plan, job).await.map_err(of_ledger)?.table;
             let found = ledger.conflicts(job).await.map_err(of_ledger)?;
+            if found.is_empty() {
+                continue;
+            }
+            let job = ledger.job(self.plan, job).await.map_err(of_ledger)?;
+            let table = job.table;
+            if read_again < READ_AGAIN && entries.len() < MOST {
+                read_again += 1;
+                match entries_of_failed(self, job, &found).await {
+                    Ok(shared) => {
+                        entries.extend(shared.into_iter().map(|entry| (self.name_of(table), entry)))
+                    }
+                    Err(found) => {
+                        tracing::warn!(problem = %found.message, "the entries in conflict are not recorded");
+                    }
+                }
+            }
             records.extend(found.into_iter().map(|found| self.of_conflict(table, found)));
         }
         records.truncate(MOST);
@@ -194,14 +207,20 @@ impl Finalizer<'_, Server> {
             conflicts.truncate(MOST);
             Ok(Records { errors: self.rejected(results).await?, conflicts, entries: Vec::new() })
         };
-        let write = async |all: &[Vec<u8>]| {
-            let (mut connection, _) = self.cluster.lock(&self.records_lock()).await?;
-            for statement in all {
-                connection.run(statement).await?;
+        let write = async |all: &Statements| {
+            let mut connection = self.cluster.connection().await?;
+            let (begin, commit) = (b"BEGIN".to_vec(), b"COMMIT".to_vec());
+            let transaction = std::iter::once(&begin).chain(&all.transaction).chain([&commit]);
+            let mut written = Ok(());
+            for statement in all.before.iter().chain(transaction) {
+                written = connection.run(statement).await.map(drop);
+                if written.is_err() {
+                    break;
+                }
             }
-            // The lock goes with the connection.
+            // What is given up half-way ends with the connection.
             connection.close().await;
-            Ok(())
+            written
         };
         self.record(schema, records.await, SqlError::is_retryable, write).await;
     }

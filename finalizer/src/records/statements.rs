@@ -1,4 +1,6 @@
 //! Records as SQL: pure. Statements that TiDB, MySQL and MariaDB take, in any SQL mode.
+//!
+//! Servers' smallest limits hold: 4 MB a statement, 6 MB a row, 100 MB a transaction.
 
 use std::fmt::Write as _;
 
@@ -11,9 +13,14 @@ const TYPE_ERRORS: &str = "type_error_v2";
 const CONFLICTS: &str = "conflict_records_v2";
 const ENTRIES: &str = "conflict_error_v4";
 const VIEW: &str = "conflict_view";
+const TASKS: &str = "thunderhead_tasks";
 /// Rows and bytes of one statement.
 const BATCH: usize = 200;
-const BATCH_BYTES: usize = 4 << 20;
+const BATCH_BYTES: usize = 1 << 20;
+/// Bytes of the longest row, and of all rows of a table together; what is more is for the ledger alone. Half of it is
+/// what the server gets: bytes are written in hexadecimal.
+const ROW_BYTES: usize = 8 << 20;
+const MOST_BYTES: usize = 48 << 20;
 /// Most bytes that a TEXT column takes.
 const TEXT: usize = 65_535;
 
@@ -21,24 +28,44 @@ const TEXT: usize = 65_535;
 pub(super) struct Written<'a> {
     pub(super) schema: &'a str,
     pub(super) task: i64,
+    pub(super) import_id: &'a str,
     pub(super) records: &'a Records,
 }
 
-/// All statements, in order: the first three of each table may find it done already.
-pub(super) fn statements(written: &Written<'_>) -> Vec<Vec<u8>> {
-    let Written { schema, task, records } = *written;
-    let mut all = vec![format!("CREATE DATABASE IF NOT EXISTS {}", quote_name(schema))];
+/// The statements of [`statements`].
+pub(super) struct Statements {
+    /// Make the tables and the task's row where they are not there, each by itself.
+    pub(super) before: Vec<Vec<u8>>,
+    /// One transaction. The first locks the task's row, so that only one writes the task's records; what was there of
+    /// them goes.
+    pub(super) transaction: Vec<Vec<u8>>,
+}
+
+/// All statements, in order.
+pub(super) fn statements(written: &Written<'_>) -> Statements {
+    let Written { schema, task, import_id, records } = *written;
+    let of_tasks = quote_table(schema, TASKS);
+    let mut before = vec![
+        format!("CREATE DATABASE IF NOT EXISTS {}", quote_name(schema)),
+        format!(
+            "CREATE TABLE IF NOT EXISTS {of_tasks} (`task_id` BIGINT NOT NULL PRIMARY KEY, `import_id` TEXT NOT NULL) \
+             DEFAULT CHARSET=utf8mb4 COMMENT='imports with rows in the other tables'"
+        ),
+        format!("INSERT IGNORE INTO {of_tasks} VALUES ({task}, {})", literal(import_id)),
+    ];
+    let mut all = vec![format!("SELECT `task_id` FROM {of_tasks} WHERE `task_id` = {task} FOR UPDATE")];
     let head = |table: &str, columns: &str| {
         format!(
             "CREATE TABLE IF NOT EXISTS {} (`id` BIGINT PRIMARY KEY AUTO_INCREMENT, `task_id` BIGINT NOT NULL, \
-             `create_time` DATETIME(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6), `table_name` VARCHAR(261) NOT NULL, {columns})",
+             `create_time` DATETIME(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6), `table_name` VARCHAR(261) NOT NULL, {columns}) \
+             DEFAULT CHARSET=utf8mb4",
             quote_table(schema, table)
         )
     };
     let clear = |table: &str| format!("DELETE FROM {} WHERE `task_id` = {task}", quote_table(schema, table));
     let place = "`path` VARCHAR(2048) NOT NULL, `offset` BIGINT NOT NULL, `error` TEXT NOT NULL";
     if !records.errors.is_empty() {
-        all.push(head(TYPE_ERRORS, &format!("{place}, `row_data` TEXT NOT NULL")));
+        before.push(head(TYPE_ERRORS, &format!("{place}, `row_data` TEXT NOT NULL")));
         all.push(clear(TYPE_ERRORS));
         let to = format!(
             "{} (`task_id`, `table_name`, `path`, `offset`, `error`, `row_data`)",
@@ -48,19 +75,19 @@ pub(super) fn statements(written: &Written<'_>) -> Vec<Vec<u8>> {
     }
     if !records.conflicts.is_empty() || !records.entries.is_empty() {
         // The view is of both.
-        all.push(head(
+        before.push(head(
             CONFLICTS,
             &format!(
                 "{place}, `row_id` BIGINT NOT NULL, `row_data` TEXT NOT NULL, KEY (`task_id`, `table_name`)"
             ),
         ));
-        all.push(head(
+        before.push(head(
             ENTRIES,
             "`index_name` VARCHAR(128) NOT NULL, `key_data` TEXT NOT NULL, `row_data` TEXT NOT NULL, `raw_key` MEDIUMBLOB NOT NULL, \
              `raw_value` MEDIUMBLOB NOT NULL, `raw_handle` MEDIUMBLOB NOT NULL, `raw_row` MEDIUMBLOB NOT NULL, `kv_type` TINYINT(1) NOT NULL, \
              KEY (`task_id`, `table_name`), KEY (`index_name`), KEY (`table_name`, `index_name`), KEY (`kv_type`)",
         ));
-        all.push(view(schema));
+        before.push(view(schema));
         all.extend([clear(CONFLICTS), clear(ENTRIES)]);
         let to = format!(
             "{} (`task_id`, `table_name`, `path`, `offset`, `error`, `row_data`, `row_id`)",
@@ -73,7 +100,8 @@ pub(super) fn statements(written: &Written<'_>) -> Vec<Vec<u8>> {
         );
         insert(&to, records.entries.iter().map(|(table, entry)| entry_of(task, table, entry)), &mut all);
     }
-    all.into_iter().map(String::into_bytes).collect()
+    let bytes = |all: Vec<String>| all.into_iter().map(String::into_bytes).collect();
+    Statements { before: bytes(before), transaction: bytes(all) }
 }
 
 /// `is_precheck_conflict` is 1 for rows with a place, as in TiDB Lightning.
@@ -115,7 +143,10 @@ fn entry_of(task: i64, table: &str, entry: &SharedEntry) -> String {
 /// Statements of so many rows.
 fn insert(to: &str, rows: impl Iterator<Item = String>, all: &mut Vec<String>) {
     let (mut open, mut count) = (String::new(), 0);
-    for row in rows {
+    let mut room = MOST_BYTES;
+    for row in rows.filter(|row| row.len() <= ROW_BYTES) {
+        let Some(left) = room.checked_sub(row.len()) else { break };
+        room = left;
         if count >= BATCH || open.len() + row.len() > BATCH_BYTES {
             all.extend((count > 0).then(|| std::mem::take(&mut open)));
             count = 0;
@@ -160,8 +191,13 @@ mod tests {
     }
 
     fn texts(records: &Records) -> Vec<String> {
-        let all = statements(&Written { schema: "s", task: 5, records });
-        all.into_iter().map(|statement| String::from_utf8(statement).expect("text")).collect()
+        let Statements { before, transaction } =
+            statements(&Written { schema: "s", task: 5, import_id: "i", records });
+        before
+            .into_iter()
+            .chain(transaction)
+            .map(|statement| String::from_utf8(statement).expect("text"))
+            .collect()
     }
 
     #[test]
@@ -172,16 +208,19 @@ mod tests {
             starts,
             [
                 "CREATE DATABASE IF NOT EXISTS `s`",
+                "CREATE TABLE IF NOT EXISTS `s`.`thunderhead_tasks`",
+                "INSERT IGNORE INTO `s`.`thunderhead_tasks` VALUES",
                 "CREATE TABLE IF NOT EXISTS `s`.`type_error_v2`",
+                "SELECT `task_id` FROM `s`.`thunderhead_tasks` WHERE `task_id` = 5 FOR UPDATE",
                 "DELETE FROM `s`.`type_error_v2` WHERE `task_id` = 5",
                 "INSERT INTO `s`.`type_error_v2`",
                 "INSERT INTO `s`.`type_error_v2`",
             ]
         );
         assert!(
-            all[4].ends_with("VALUES (5, x'6064602e607460', x'642e742e637376', 7, x'77726f6e67', x'61')"),
+            all[7].ends_with("VALUES (5, x'6064602e607460', x'642e742e637376', 7, x'77726f6e67', x'61')"),
             "{}",
-            all[4]
+            all[7]
         );
     }
 
@@ -192,6 +231,13 @@ mod tests {
         let inserts: Vec<&String> = all.iter().filter(|text| text.starts_with("INSERT")).collect();
         assert!(inserts.len() > 1 && inserts.iter().all(|text| text.len() < BATCH_BYTES + 1000));
         assert!(literal(&long).len() <= 2 * TEXT + 3);
+    }
+
+    #[test]
+    fn a_transaction_stays_below_the_smallest_limit_of_servers() {
+        let all = texts(&Records { errors: vec![record(&"a".repeat(TEXT)); 10_000], ..Records::default() });
+        let bytes: usize = all.iter().map(String::len).sum();
+        assert!(bytes > MOST_BYTES / 2 && bytes < MOST_BYTES + (1 << 20), "{bytes}");
     }
 
     #[test]

@@ -1,19 +1,18 @@
-//! The entries that several rows have, as TiDB Lightning records them in `conflict_error_v4` when one of the rows is to
-//! stay: each of them with key and value, the record that it leads to, and what both say to people.
+//! The entries that several rows have, as TiDB Lightning records them in `conflict_error_v4`: each of them with key and
+//! value, the record of its row, and what both say to people.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use th_codec::decode::{RowDecoder, datum_text, decode_index_key, decode_key_values};
+use th_codec::decode::{RowDecoder, datum_text, decode_key_values};
 use th_codec::keys::{Handle, KeyParts, decode_key};
 use th_connect::fault;
 use th_errors::Fault;
 use th_job::index_name;
-use th_ledger::{PlannedTable, SharedEntry};
+use th_ledger::{Plan, PlannedTable, SharedEntry};
 use th_schema::Table;
+use th_sorter::{Duplicate, Sorted, merge};
 use th_types::{Context, Datum, FieldType};
-
-use super::before::{record_key, record_of};
-use crate::Finalizer;
 
 /// Most of them that are recorded of a table, and most bytes.
 const MOST: usize = 10_000;
@@ -22,98 +21,82 @@ const MOST_BYTES: usize = 16 << 20;
 /// Entries that are to be recorded, in the order of their keys.
 #[derive(Debug, Default)]
 pub(super) struct Entries {
-    found: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Keys, values and the numbers of their rows.
+    found: Vec<(Vec<u8>, Vec<u8>, u64)>,
     bytes: usize,
     /// Whether the last key's first entry is among them.
     has_first: Vec<u8>,
+    /// Keys and values of the records of these rows.
+    records: HashMap<u64, (Vec<u8>, Vec<u8>)>,
 }
 
 impl Entries {
     /// Takes the entries of two rows with one key; those of a third come with the first once more.
-    pub(super) fn add(&mut self, key: &[u8], first: &[u8], second: &[u8]) {
-        if self.has_first != key {
+    pub(super) fn add(&mut self, pair: &Duplicate<'_>) {
+        if self.has_first != pair.key {
             self.has_first.clear();
-            self.has_first.extend_from_slice(key);
-            self.push(key, first);
+            self.has_first.extend_from_slice(pair.key);
+            self.push(pair.key, pair.first_value, pair.first);
         }
-        self.push(key, second);
+        self.push(pair.key, pair.second_value, pair.second);
     }
 
-    fn push(&mut self, key: &[u8], value: &[u8]) {
+    fn push(&mut self, key: &[u8], value: &[u8], row: u64) {
         let bytes = self.bytes + key.len() + value.len();
         if self.found.len() < MOST && bytes <= MOST_BYTES {
             self.bytes = bytes;
-            self.found.push((key.to_vec(), value.to_vec()));
+            self.found.push((key.to_vec(), value.to_vec(), row));
+            self.records.entry(row).or_default();
         }
     }
 
-    /// Reads the records that the entries lead to, while all are there, and writes everything to the ledger. Whoever
-    /// comes after somebody who has deleted some already finds them written.
-    pub(super) async fn write(
+    /// Takes the records of the entries' rows from all pairs of rows in conflict, as far as there is room for them.
+    pub(super) fn take_records(&mut self, pairs: Sorted) -> Result<(), Fault> {
+        let mut room = MOST_BYTES;
+        let mut take = |records: &mut HashMap<u64, (Vec<u8>, Vec<u8>)>, key: &[u8], value: &[u8], row| {
+            let Some(record) = records.get_mut(&row) else { return };
+            let bytes = key.len() + value.len();
+            if bytes <= room && matches!(decode_key(key), Ok(KeyParts::Record { .. })) {
+                room -= bytes;
+                *record = (key.to_vec(), value.to_vec());
+            }
+        };
+        let mut merged = merge(vec![pairs]).map_err(|error| fault::of_sort(&error))?;
+        let records = &mut self.records;
+        loop {
+            let next = merged
+                .next(|pair| take(records, pair.key, pair.second_value, pair.second))
+                .map_err(|error| fault::of_sort(&error))?;
+            let Some((key, value, row)) = next else { return Ok(()) };
+            take(records, key, value, row);
+        }
+    }
+
+    /// The entries as they are recorded; those whose record found no room are left out.
+    pub(super) fn shared(
         self,
-        finalizer: &Finalizer<'_>,
-        number: u32,
+        plan: &Plan,
         planned: &PlannedTable,
         table: &Arc<Table>,
-    ) -> Result<(), Fault> {
-        let of_table = |error| fault::of_cluster(&error).of_table(&planned.db, &planned.name);
-        let context = th_job::context(&finalizer.plan.session)?;
+    ) -> Result<Vec<SharedEntry>, Fault> {
+        let context = th_job::context(&plan.session)?;
         let rows = RowDecoder::new(Arc::clone(table))
             .map_err(|error| fault::of_plan(&error, &planned.db, &planned.name))?;
-        let read_ts = finalizer.cluster.pd.tso(1).await.map_err(of_table)?;
         let mut entries = Vec::with_capacity(self.found.len());
-        let mut bytes = 0;
-        for (key, value) in self.found {
-            let handle = handle_of(table, &key, &value, &context);
-            let record = match &handle {
-                Some((_, record)) if *record == key => value.clone(),
-                Some((_, record)) => {
-                    let read = finalizer.cluster.tikv.get(&[record], read_ts).await.map_err(of_table)?;
-                    read.into_iter().next().flatten().unwrap_or_default()
-                }
-                None => Vec::new(),
-            };
-            let (key_data, record_key) = match handle {
-                Some((handle, record)) => (handle_text(table, &handle, &context), record),
-                None => Default::default(),
-            };
-            let row_data = if record.is_empty() {
-                String::new()
-            } else {
-                row_text(&rows, &record_key, &record, &context)
-            };
-            bytes += key.len() + value.len() + record.len() + row_data.len();
-            if bytes > 2 * MOST_BYTES {
-                break;
-            }
+        for (key, value, row) in self.found {
+            let Some((record_key, record)) = self.records.get(&row) else { continue };
+            let Ok(KeyParts::Record { handle, .. }) = decode_key(record_key) else { continue };
             entries.push(SharedEntry {
                 index: index_name(table, &key),
                 key: hex(&key),
                 value: hex(&value),
-                handle: hex(&record_key),
-                row: hex(&record),
-                key_data,
-                row_data,
+                handle: hex(record_key),
+                row: hex(record),
+                key_data: handle_text(table, &handle, &context),
+                row_data: row_text(&rows, record_key, record, &context),
             });
         }
-        let written = finalizer.ledger.write_shared_entries(number, &entries).await;
-        written.map_err(|error| fault::of_ledger(&error))
-    }
-}
-
-/// The handle of an entry's row, and the key of the row's record.
-fn handle_of(table: &Table, key: &[u8], value: &[u8], context: &Context) -> Option<(Handle, Vec<u8>)> {
-    match decode_key(key).ok()? {
-        KeyParts::Record { handle, .. } => Some((handle, key.to_vec())),
-        KeyParts::Index { table_id, index_id, .. } => {
-            if let Some(found) = record_of(table_id, value) {
-                return Some(found);
-            }
-            let index = table.info.indexes.iter().find(|index| index.id == index_id)?;
-            let handle = decode_index_key(table, index, key, context).ok()?.1.handle?;
-            let record = record_key(table_id, &handle);
-            Some((handle, record))
-        }
+        Ok(entries)
     }
 }
 
@@ -172,10 +155,17 @@ mod tests {
     #[test]
     fn of_three_rows_with_one_key_all_entries_are_taken_once() {
         let mut entries = Entries::default();
-        entries.add(b"a", b"1", b"2");
-        entries.add(b"a", b"1", b"3");
-        entries.add(b"b", b"4", b"5");
-        let found: Vec<&[u8]> = entries.found.iter().map(|(_, value)| value.as_slice()).collect();
-        assert_eq!(found, [b"1", b"2", b"3", b"4", b"5"]);
+        let pair = |key: &'static [u8], first, first_value: &'static [u8], second, second_value| Duplicate {
+            key,
+            first,
+            first_value,
+            second,
+            second_value,
+        };
+        entries.add(&pair(b"a", 1, b"1", 2, b"2"));
+        entries.add(&pair(b"a", 1, b"1", 3, b"3"));
+        entries.add(&pair(b"b", 4, b"4", 5, b"5"));
+        let found: Vec<u64> = entries.found.iter().map(|(.., row)| *row).collect();
+        assert_eq!(found, [1, 2, 3, 4, 5]);
     }
 }

@@ -6,7 +6,7 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use th_cluster::Version;
 use th_connect::fault;
 use th_errors::{Code, Fault};
-use th_ledger::{Job, JobResult, PlannedTable};
+use th_ledger::{Conflict, Job, JobResult, PlannedTable};
 use th_schema::Table;
 use th_sorter::{Sorted, Sorter};
 
@@ -19,6 +19,8 @@ use crate::Finalizer;
 const CONCURRENCY: usize = 16;
 /// Keys in conflict of rows that must not conflict, of which so many are named.
 const MOST_NAMED: usize = 10_000;
+/// Where there are too many keys in conflict, some are named: those of the first so many jobs.
+const NAMING_JOBS: usize = 8;
 
 /// Keys in conflict.
 pub(super) struct Found {
@@ -28,7 +30,9 @@ pub(super) struct Found {
     pub(super) before: Sorted,
     /// Whether somebody else has written such keys since the import began.
     pub(super) others: bool,
-    /// The jobs with rows that have them, by number.
+    /// There are more of them than this, which is more than rows that may conflict can have.
+    pub(super) too_many: Option<u64>,
+    /// The jobs with rows that have them, by number; some of them if there are too many.
     pub(super) jobs: BTreeMap<u32, Job>,
 }
 
@@ -38,15 +42,14 @@ struct Finding<'a> {
     before: Sorter,
     others: bool,
     wanted: BTreeSet<u32>,
+    /// The first few of `wanted`.
+    naming: BTreeSet<u32>,
     by_ts: &'a HashMap<u64, u32>,
     first_commit_ts: u64,
     failure: Option<Fault>,
 }
 
 /// Collects the keys in conflict of a table.
-///
-/// # Errors
-/// There are more than rows that may conflict can have.
 pub(super) async fn find(
     finalizer: &Finalizer<'_>,
     room: &Room,
@@ -68,6 +71,7 @@ pub(super) async fn find(
         before: room.sorter("before"),
         others: false,
         wanted: BTreeSet::new(),
+        naming: BTreeSet::new(),
         by_ts: &by_ts,
         first_commit_ts: finalizer.plan.first_commit_ts,
         failure: None,
@@ -88,7 +92,7 @@ pub(super) async fn find(
                 finding.keys.insert(&key_of_line(line).ok_or_else(damaged)?);
             }
         }
-        finding.wanted.insert(result.job.0);
+        finding.want(std::iter::once(result.job.0));
     }
     if jobs.len() > 1 || planned.before.pairs > 0 || finalizer.plan.shared.is_some() {
         let mut of_key: Vec<Version> = Vec::new();
@@ -109,34 +113,46 @@ pub(super) async fn find(
             finding.add(&mut of_key);
         }
     }
-    let Finding { keys, before, others, wanted, failure, .. } = finding;
+    let Finding { keys, before, others, mut wanted, naming, failure, .. } = finding;
     if let Some(found) = failure {
         return Err(found);
     }
-    if keys.len > limit {
-        return Err(Fault::new(
-            Code::DuplicateKeys,
-            format!(
-                "more than {limit} keys are those of several rows; `conflict.threshold` allows {} rows",
-                policy.threshold
-            ),
-        )
-        .of_table(&planned.db, &planned.name));
+    let too_many = (keys.len > limit).then_some(limit);
+    if too_many.is_some() {
+        wanted = naming;
     }
     let jobs = jobs.into_iter().map(|job| (job.job.0, job)).filter(|(job, _)| wanted.contains(job)).collect();
-    Ok(Found { keys, before: before.finish(), others, jobs })
+    Ok(Found { keys, before: before.finish(), others, too_many, jobs })
+}
+
+/// The keys in conflict that a job failed for.
+pub(super) fn of_failed(room: &Room, job: Job, conflicts: &[Conflict]) -> Found {
+    let mut keys = KeyFilter::new(conflicts.len() as u64, room.of_keys());
+    for key in conflicts.iter().filter_map(|conflict| key_of_line(conflict.key.as_bytes())) {
+        keys.insert(&key);
+    }
+    let before = room.sorter("before").finish();
+    Found { keys, before, others: false, too_many: None, jobs: BTreeMap::from([(job.job.0, job)]) }
 }
 
 impl Finding<'_> {
+    fn want(&mut self, jobs: impl Iterator<Item = u32> + Clone) {
+        if self.naming.len() < NAMING_JOBS {
+            self.naming.extend(jobs.clone());
+        }
+        self.wanted.extend(jobs);
+    }
+
     /// Takes the versions of one key. Those that are empty are deletions, by a finalizer that was here before.
     fn add(&mut self, versions: &mut Vec<Version>) {
         versions.retain(|version| !version.value.is_empty());
-        let ours = versions.iter().filter_map(|version| self.by_ts.get(&version.commit_ts));
+        let by_ts = self.by_ts;
+        let ours = versions.iter().filter_map(|version| by_ts.get(&version.commit_ts)).copied();
         let count = ours.clone().count();
         if count > 0
             && let [first, _, ..] = versions.as_slice()
         {
-            self.wanted.extend(ours);
+            self.want(ours);
             self.keys.insert(&first.key);
             let foreign = versions.iter().find(|version| !self.by_ts.contains_key(&version.commit_ts));
             match foreign {
@@ -191,6 +207,7 @@ mod tests {
             }),
             others: false,
             wanted: BTreeSet::new(),
+            naming: BTreeSet::new(),
             by_ts: &by_ts,
             first_commit_ts: 8,
             failure: None,

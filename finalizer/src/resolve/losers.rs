@@ -8,7 +8,7 @@ use th_codec::keys::{KeyParts, decode_key};
 use th_connect::fault;
 use th_errors::{Code, Fault};
 use th_job::index_name;
-use th_ledger::{Conflict, ConflictStrategy, Ledger, Pairs};
+use th_ledger::{Conflict, Ledger, Pairs};
 use th_schema::Table;
 use th_sorter::{SortError, Sorted, merge};
 
@@ -30,7 +30,7 @@ pub(super) struct Decided {
     pub(super) removed_rows: u64,
     /// The first conflict.
     pub(super) first: Option<Conflict>,
-    /// Entries in conflict to be recorded; none where no row may stay.
+    /// Entries in conflict to be recorded.
     pub(super) entries: Entries,
     /// By the rows' numbers.
     goes: Marks,
@@ -54,7 +54,7 @@ pub(super) async fn decide(
         parts: 0,
         open: Vec::new(),
         first: None,
-        entries: (finalizer.plan.conflict.strategy == ConflictStrategy::Replace).then(Entries::default),
+        entries: Entries::default(),
     };
     tokio::task::spawn_blocking(move || decide_blocking(rows, report))
         .await
@@ -72,9 +72,7 @@ fn decide_blocking(rows: Rows, mut report: Report) -> Result<Decided, Fault> {
                 conflicts.set(pair.first);
                 conflicts.set(pair.second);
                 goes.set(pair.second);
-                if let Some(entries) = &mut report.entries {
-                    entries.add(pair.key, pair.first_value, pair.second_value);
-                }
+                report.entries.add(&pair);
                 if failed.is_ok() {
                     failed =
                         report.add(pair.key, || Ok((places.text(pair.first)?, places.text(pair.second)?)));
@@ -87,15 +85,32 @@ fn decide_blocking(rows: Rows, mut report: Report) -> Result<Decided, Fault> {
         }
     }
     report.flush()?;
+    report.entries.take_records(pairs.clone())?;
     Ok(Decided {
         conflicting: conflicts.count(places.len()),
         removed_rows: goes.count(before),
         first: report.first,
-        entries: report.entries.unwrap_or_default(),
+        entries: report.entries,
         goes,
         pairs,
         room,
     })
+}
+
+/// The entries that several of the rows have.
+pub(super) async fn entries(rows: Rows) -> Result<Entries, Fault> {
+    let Rows { pairs, room, .. } = rows;
+    let looking = tokio::task::spawn_blocking(move || {
+        let mut entries = Entries::default();
+        let mut merged = merge(vec![pairs.clone()]).map_err(|error| fault::of_sort(&error))?;
+        while merged.next(|pair| entries.add(&pair)).map_err(|error| fault::of_sort(&error))?.is_some() {}
+        entries.take_records(pairs)?;
+        drop(room);
+        Ok(entries)
+    });
+    looking
+        .await
+        .map_err(|error| Fault::new(Code::Internal, format!("resolving ended unexpectedly: {error}")))?
 }
 
 /// Writes conflicts to the ledger, part by part.
@@ -107,7 +122,7 @@ struct Report {
     parts: u32,
     open: Vec<Conflict>,
     first: Option<Conflict>,
-    entries: Option<Entries>,
+    entries: Entries,
 }
 
 impl Report {

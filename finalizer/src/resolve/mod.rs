@@ -23,11 +23,11 @@ use std::sync::Arc;
 use th_connect::fault;
 use th_env::Step;
 use th_errors::{Code, Fault};
-use th_ledger::{ConflictStrategy, FORMAT, JobResult, PlannedTable, Resolution};
+use th_ledger::{Conflict, ConflictStrategy, FORMAT, Job, JobResult, PlannedTable, Resolution, SharedEntry};
 use th_schema::Table;
 
 use self::room::Room;
-use crate::Finalizer;
+use crate::{Finalizer, verify};
 
 /// What came of looking for equal keys.
 pub(crate) enum Resolved {
@@ -65,27 +65,44 @@ pub(crate) async fn resolve(
         db = %planned.db, table = %planned.name, keys = found.keys.len, jobs = found.jobs.len(),
         "looking for the rows of keys that several rows have"
     );
+    let too_many = found.too_many;
     let rows = rows::collect(finalizer, room, planned, table, found).await?;
     let mut decided = losers::decide(finalizer, number, table, rows).await?;
-    let Some(first) = decided.first.clone() else { return Ok(Resolved::Nothing) };
+    let first = decided.first.clone();
     let refused = |message: String| {
         let found = Fault::new(Code::DuplicateKeys, message).of_table(&planned.db, &planned.name);
-        Resolved::Refused(found.at(&first.second))
+        Resolved::Refused(match &first {
+            Some(first) => found.at(&first.second),
+            None => found,
+        })
     };
+    let named = match &first {
+        Some(first) => format!(
+            "; the same key of index {} is written by {} and {}",
+            first.index, first.first, first.second
+        ),
+        None => String::new(),
+    };
+    if decided.conflicting > 0 {
+        let entries = std::mem::take(&mut decided.entries).shared(finalizer.plan, planned, table)?;
+        let written = ledger.write_shared_entries(number, &entries).await;
+        written.map_err(|error| fault::of_ledger(&error))?;
+    }
+    if let Some(limit) = too_many {
+        return Ok(refused(format!(
+            "more than {limit} keys are those of several rows, `conflict.threshold` allows {} rows{named}",
+            policy.threshold
+        )));
+    }
     if decided.conflicting == 0 {
         return Ok(Resolved::Nothing);
     }
-    if policy.strategy == ConflictStrategy::Replace {
-        std::mem::take(&mut decided.entries).write(finalizer, number, planned, table).await?;
-    }
-    let named =
-        format!("the same key of index {} is written by {} and {}", first.index, first.first, first.second);
     if policy.strategy == ConflictStrategy::Error {
-        return Ok(refused(format!("{named}; {} rows conflict", decided.conflicting)));
+        return Ok(refused(format!("{} rows conflict{named}", decided.conflicting)));
     }
     if decided.conflicting > policy.threshold {
         return Ok(refused(format!(
-            "{} rows conflict, `conflict.threshold` allows {}; {named}",
+            "{} rows conflict, `conflict.threshold` allows {}{named}",
             decided.conflicting, policy.threshold
         )));
     }
@@ -97,4 +114,19 @@ pub(crate) async fn resolve(
     Step::LosersNoted.reached();
     tracing::info!(db = %planned.db, table = %planned.name, conflicting, removed_rows, "conflicts resolved");
     Ok(Resolved::Removed(resolution))
+}
+
+/// The entries of the keys that rows of a failed job share.
+pub(crate) async fn entries_of_failed(
+    finalizer: &Finalizer<'_>,
+    job: Job,
+    conflicts: &[Conflict],
+) -> Result<Vec<SharedEntry>, Fault> {
+    let unknown = || Fault::new(Code::LedgerConflict, format!("job {} is of no table of the plan", job.job));
+    let planned = finalizer.plan.tables.get(job.table as usize).ok_or_else(unknown)?;
+    let table = Arc::new(verify::table(planned)?);
+    let room = Room::new(finalizer)?;
+    let found = keys::of_failed(&room, job, conflicts);
+    let rows = rows::collect(finalizer, room, planned, &table, found).await?;
+    losers::entries(rows).await?.shared(finalizer.plan, planned, &table)
 }

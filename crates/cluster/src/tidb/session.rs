@@ -9,8 +9,8 @@ use mysql_async::Conn;
 use super::{ATTEMPTS, SqlRows, Tidb, bounded, query_on, quote_text};
 use crate::{ClusterError, ErrorKind};
 
-/// MySQL's number for a function that is not there.
-const NO_SUCH_FUNCTION: u16 = 1305;
+/// MySQL's numbers for a function that is not there, and for one that does nothing: GET_LOCK in TiDB before 6.1.
+const NO_LOCKS: [u16; 2] = [1305, 1235];
 /// A statement may wait for another transaction's lock for TiDB's 50 s, GET_LOCK for a minute.
 const LIMIT: Duration = Duration::from_secs(90);
 
@@ -49,10 +49,12 @@ impl Tidb {
     ///
     /// # Errors
     /// [`ErrorKind::Busy`] if somebody else holds it for a minute.
-    pub async fn lock(&self, name: &str) -> Result<(SqlSession, bool), ClusterError> {
+    pub(crate) async fn lock(&self, name: &str) -> Result<(SqlSession, bool), ClusterError> {
         let mut session = self.session().await?;
         match session.query(&format!("SELECT GET_LOCK({}, 60)", quote_text(name))).await {
-            Err(error) if error.kind() == (ErrorKind::Sql { code: NO_SUCH_FUNCTION }) => Ok((session, false)),
+            Err(error) if NO_LOCKS.iter().any(|&code| error.kind() == ErrorKind::Sql { code }) => {
+                Ok((session, false))
+            }
             Ok(rows) if rows.single() == Some("1") => Ok((session, true)),
             Ok(_) => {
                 let message = format!("another session has held the lock '{name}' for a minute");
