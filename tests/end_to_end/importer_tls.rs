@@ -8,8 +8,9 @@ use th_cluster::IngestStats;
 use th_env::Env;
 use th_errors::{Code, Fault};
 use th_ingest::{Delivery, Duplicates, Importer, Watch};
+use th_playground::{PlaygroundOptions, TlsFiles};
 use th_sorter::{Duplicate, SortOptions, Sorter};
-use th_tests::{DEADLINE, Running, data};
+use th_tests::{DEADLINE, Running, Target, data, digests, expected};
 
 /// The delivery as workers do it, to an importer that they speak to with these certificates.
 struct Client {
@@ -63,8 +64,9 @@ impl Client {
     }
 }
 
-fn certificates(ca: &str, of: &str) -> String {
-    let path = |name: String| data(&format!("tls-importer/{name}")).display().to_string();
+/// Of a folder of the test data: an authority, and whose certificate and key, if any.
+fn certificates(folder: &str, ca: &str, of: &str) -> String {
+    let path = |name: String| data(&format!("{folder}/{name}")).display().to_string();
     let mut text = format!("ca-path = \"{}\"\n", path(format!("{ca}.pem")));
     if !of.is_empty() {
         let (cert, key) = (path(format!("{of}.pem")), path(format!("{of}.key")));
@@ -73,8 +75,8 @@ fn certificates(ca: &str, of: &str) -> String {
     text
 }
 
-/// Starts an importer with these certificates; when this returns, it listens.
-async fn importer(folder: &Path, security: &str) -> (Running, u16) {
+/// `thunderhead importer` with these certificates, once it listens, and its port.
+async fn daemon(folder: &Path, security: &str) -> (Running, u16) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("its address").port();
     drop(listener);
@@ -86,6 +88,8 @@ async fn importer(folder: &Path, security: &str) -> (Running, u16) {
         &config.display().to_string(),
         "--addr",
         &format!("127.0.0.1:{port}"),
+        "--memory",
+        "8MiB",
         "--import-dir",
         &folder.join("engines").display().to_string(),
     ];
@@ -100,17 +104,38 @@ async fn importer(folder: &Path, security: &str) -> (Running, u16) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_whole_import_goes_by_tls_to_the_importer_and_from_it_to_the_cluster() {
+    let path = |name| data("tls").join(name);
+    let tls = TlsFiles { ca: path("ca.pem"), cert: path("server.pem"), key: path("server.key") };
+    let target = Target::with(PlaygroundOptions { tls: Some(tls), ..PlaygroundOptions::default() }).await;
+    // It serves workers and is a client of the cluster, with one certificate.
+    let (_daemon, port) = daemon(target.folder.path(), &certificates("tls", "ca", "server")).await;
+    let config = target.path("config.toml");
+    let text = format!(
+        "[tikv-importer]\nbackend = \"importer\"\naddr = \"127.0.0.1:{port}\"\n[security]\n{}",
+        certificates("tls", "ca", "client")
+    );
+    std::fs::write(&config, text).expect("a configuration");
+    let config = config.display().to_string();
+    let outcome = target.import(&data("dumps/sql"), &["--config", &config]).await.succeeded();
+    assert!(outcome.out.contains("verified"), "{}", outcome.out);
+    assert_eq!(digests(target.playground.tidb_port()).await, expected(&data("dumps/expected.json")));
+    let runs = std::fs::read_dir(target.path("engines")).expect("the importer's folder");
+    assert!(runs.count() > 0, "the importer has been at work");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_importer_with_certificates_serves_workers_of_its_authority_only() {
     let folder = tempfile::tempdir().expect("a folder");
-    let (_daemon, port) = importer(folder.path(), &certificates("ca", "importer")).await;
+    let (_daemon, port) = daemon(folder.path(), &certificates("tls-importer", "ca", "importer")).await;
 
     let client = Client { port, folder };
-    let (end, has_written) = client.write_a_piece(&certificates("ca", "worker")).await;
+    let (end, has_written) = client.write_a_piece(&certificates("tls-importer", "ca", "worker")).await;
     assert!(has_written && end.code == Code::Interrupted, "{end}");
     for (what, security) in [
-        ("no certificate", certificates("ca", "")),
-        ("one of another authority", certificates("ca", "stranger")),
-        ("trust in another authority", certificates("other", "worker")),
+        ("no certificate", certificates("tls-importer", "ca", "")),
+        ("one of another authority", certificates("tls-importer", "ca", "stranger")),
+        ("trust in another authority", certificates("tls-importer", "other", "worker")),
         ("no encryption", String::new()),
     ] {
         let (end, has_written) = client.write_a_piece(&security).await;
@@ -135,9 +160,9 @@ async fn an_importer_shows_the_certificate_that_its_files_hold_now() {
         of("own.pem"),
         of("own.key")
     );
-    let (_daemon, port) = importer(folder.path(), &security).await;
+    let (_daemon, port) = daemon(folder.path(), &security).await;
     let client = Client { port, folder: tempfile::tempdir().expect("a folder") };
-    let worker = certificates("ca", "worker");
+    let worker = certificates("tls-importer", "ca", "worker");
     let (end, has_written) = client.write_a_piece(&worker).await;
     assert!(!has_written && end.code == Code::IngestFailed, "{end}");
 
