@@ -434,3 +434,29 @@ async fn the_embedded_cluster_has_transactions() {
     assert_eq!(rows::<u64>(&mut one, count).await, [2], "a statement that fails leaves nothing");
     run(&mut one, &["ADMIN CHECK TABLE x.t"]).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_embedded_cluster_takes_what_is_stored_as_it_is() {
+    let target = Target::start().await;
+    let mut conn = connect(target.playground.tidb_port()).await;
+    run(
+        &mut conn,
+        &[
+            "CREATE DATABASE x",
+            "CREATE TABLE x.t (id INT PRIMARY KEY AUTO_INCREMENT, d DATE NOT NULL, e ENUM('a'), n INT, UNIQUE KEY (d), KEY (e))",
+            "SET sql_mode = 'NO_AUTO_VALUE_ON_ZERO'",
+            "INSERT INTO x.t VALUES (0,'0000-00-00','z',1),(2,'2024-01-02','a',2)",
+            "SET sql_mode = 'STRICT_TRANS_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE'",
+            "ADMIN CHECK TABLE x.t",
+            "UPDATE x.t SET n = 3 WHERE id = 0",
+            "ALTER TABLE x.t ADD INDEX n (n, d)",
+            "ADMIN CHECK TABLE x.t",
+        ],
+    )
+    .await;
+    for refused in ["UPDATE x.t SET d = '0000-00-00'", "UPDATE x.t SET d = NULL", "UPDATE x.t SET n = 'x'"] {
+        conn.query_drop(refused).await.expect_err(refused);
+    }
+    run(&mut conn, &["DELETE FROM x.t WHERE id = 0", "ADMIN CHECK TABLE x.t"]).await;
+    assert_eq!(rows::<u64>(&mut conn, "SELECT COUNT(*) FROM x.t").await, [1]);
+}

@@ -67,8 +67,8 @@ fn change(
         .iter()
         .map(|(column, text)| {
             let own = rewriter.columns().iter().find(|(_, own)| own.name.lower == column.to_lowercase());
-            let (at, _) = own.ok_or_else(|| SqlError::unknown_column(column, "field list"))?;
-            Ok((*at, bind(text, "field list")?))
+            let (at, own) = own.ok_or_else(|| SqlError::unknown_column(column, "field list"))?;
+            Ok((*at, own.clone(), bind(text, "field list")?))
         })
         .collect::<Result<Vec<_>, SqlError>>()?;
     let mut overlay = session.overlay()?;
@@ -85,9 +85,13 @@ fn change(
             .collect();
         let mut after = Vec::new();
         if sets.is_some() {
-            for (at, bound) in &changed {
-                let new = bound.eval(&row, &context)?;
-                let text = rows::text(&new, bound.field_type(), &context);
+            for (at, column, bound) in &changed {
+                let new = th_types::convert(bound.eval(&row, &context)?, &column.field_type, &context)?;
+                if matches!(new, Datum::Null) && column.field_type.has(th_types::flag::NOT_NULL) {
+                    let message = format!("Column '{}' cannot be null", column.name.original);
+                    return Err(SqlError::new(1048, message));
+                }
+                let text = rows::text(&new, &column.field_type, &context);
                 if let Some(cell) = row.get_mut(*at) {
                     *cell = text.map_or(Datum::Null, |text| Datum::Bytes(text.into()));
                 }

@@ -9,7 +9,7 @@ use th_codec::keys::{Handle, KeyParts, decode_key, int_bytes, int_from_bytes, re
 use th_codec::{Encoder, EncoderOptions, PairKind, Pairs};
 use th_row::Value;
 use th_schema::{ColumnInfo, Table, TableInfo};
-use th_types::{Context, Datum};
+use th_types::{Context, Datum, SqlMode};
 
 use crate::cluster::Cluster;
 use crate::tidb::catalog::Entry;
@@ -50,6 +50,9 @@ impl Rewriter {
     ) -> Result<Self, SqlError> {
         let table = Arc::new(Table::new(entry.db.clone(), info.clone())?);
         let decoder = RowDecoder::new(table).map_err(SqlError::unknown)?;
+        // What is stored is right, whatever the session's mode refuses or changes on its way in.
+        let as_stored = SqlMode::ALLOW_INVALID_DATES.0 | SqlMode::NO_AUTO_VALUE_ON_ZERO.0;
+        let context = Context { mode: SqlMode(as_stored), ..context.clone() };
         let mut encoder = encoder(cluster, context.clone(), entry, info)?;
         let with_row_id = entry.has_implicit_row_id();
         let columns: Vec<(usize, ColumnInfo)> = decoder
@@ -63,7 +66,7 @@ impl Rewriter {
             names.push("_tidb_rowid".into());
         }
         encoder.set_columns(Some(&names), &[]).map_err(SqlError::unknown)?;
-        Ok(Self { decoder, encoder, context: context.clone(), columns, with_row_id })
+        Ok(Self { decoder, encoder, context, columns, with_row_id })
     }
 
     /// All columns of a row.
