@@ -274,7 +274,8 @@ async fn a_new_import_says_which_indexes_an_abandoned_one_has_left_a_table_witho
     assert_eq!(died.code, None, "{}", died.err);
     let line = async |import_id| {
         let more = ["--json", "--import-id", import_id];
-        let outcome = target.command("check", &dump, &more).await.succeeded();
+        // A table that has its rows is no target of another import: the command may fail, with the same lines.
+        let outcome = target.command("check", &dump, &more).await;
         let report: serde_json::Value = serde_json::from_str(&outcome.out).expect("JSON");
         let lines = report["lines"].as_array().expect("lines");
         lines.iter().find(|line| line["check"] == "indexes").expect("a line").clone()
