@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what building needs and the machine lacks: a C++ compiler, cmake and libclang (RocksDB and its
+# Installs what building needs and the machine lacks: make, a C++ compiler, cmake and libclang (RocksDB and its
 # bindings); with `tests`, also the emulators of S3, SQS and Google Cloud Storage and the MariaDB server that the tests run against.
 set -euo pipefail
 cd "$(dirname "$0")"

@@ -101,7 +101,8 @@ impl Definitions for Server {
     }
 }
 
-/// Databases, then tables, and what their files say further of them. What exists is left as it is. Returns what the dump says of replicas in TiFlash.
+/// Databases, then tables, and what their files say further of them. What exists is left as it is. Returns what the dump
+/// says of replicas in TiFlash.
 pub(crate) async fn create<T>(
     planner: &Planner<'_, T>,
     target: &impl Definitions,
